@@ -1,0 +1,103 @@
+"""Errors as google.rpc.Status, and back: the form in which gRPC carries them."""
+
+from google.protobuf.any_pb2 import Any
+from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2 as details
+from google.rpc.status_pb2 import Status
+
+from convoy.code import Code
+from convoy.errors import ConvoyError, Violation
+from convoy.v1 import batch_pb2 as pb
+
+DOMAIN = "convoy"
+"""The domain of every ErrorInfo: reasons are unique within it."""
+
+
+def to_status(error: ConvoyError) -> Status:
+    """Write an error as a Status with ErrorInfo and, where they apply, BadRequest and RetryInfo."""
+    info = details.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)
+    if error.stage:
+        info.metadata["stage"] = error.stage
+    status = Status(code=error.code, message=error.message)
+    _attach(status, info)
+    if error.violations:
+        bad = details.BadRequest()
+        for violation in error.violations:
+            bad.field_violations.add(field=violation.field, description=violation.description)
+        _attach(status, bad)
+    if error.retry_after is not None:
+        retry = details.RetryInfo()
+        retry.retry_delay.FromNanoseconds(round(error.retry_after * 1e9))
+        _attach(status, retry)
+    return status
+
+
+def from_status(status: Status) -> ConvoyError:
+    """Read an error; details of other types are passed over."""
+    info, bad, retry = details.ErrorInfo(), details.BadRequest(), details.RetryInfo()
+    has_retry = False
+    for detail in status.details:
+        if detail.Is(details.RetryInfo.DESCRIPTOR):
+            has_retry = _unpack(detail, retry)
+        elif detail.Is(details.ErrorInfo.DESCRIPTOR):
+            _unpack(detail, info)
+        elif detail.Is(details.BadRequest.DESCRIPTOR):
+            _unpack(detail, bad)
+    metadata = dict(info.metadata)
+    stage = metadata.pop("stage", "")
+    return ConvoyError(
+        _code(status.code),
+        status.message,
+        info.reason,
+        stage,
+        [Violation(v.field, v.description) for v in bad.field_violations],
+        retry.retry_delay.ToNanoseconds() / 1e9 if has_retry else None,
+        metadata,
+    )
+
+
+def to_failure(error: ConvoyError) -> pb.Failure:
+    """Write an error as the failure of a row."""
+    failure = pb.Failure(
+        code=error.code,
+        message=error.message,
+        reason=error.reason,
+        stage=error.stage,
+        violations=[
+            pb.FieldViolation(field=v.field, description=v.description) for v in error.violations
+        ],
+        metadata=error.metadata,
+    )
+    if error.retry_after is not None:
+        failure.retry_after.FromNanoseconds(round(error.retry_after * 1e9))
+    return failure
+
+
+def from_failure(failure: pb.Failure) -> ConvoyError:
+    """Read the failure of a row."""
+    return ConvoyError(
+        _code(failure.code),
+        failure.message,
+        failure.reason,
+        failure.stage,
+        [Violation(v.field, v.description) for v in failure.violations],
+        failure.retry_after.ToNanoseconds() / 1e9 if failure.HasField("retry_after") else None,
+        dict(failure.metadata),
+    )
+
+
+def _code(number: int) -> Code:
+    return Code(number) if number in Code._value2member_map_ else Code.UNKNOWN
+
+
+def _attach(status: Status, detail: details.ErrorInfo | details.BadRequest | details.RetryInfo) -> None:
+    packed = Any()
+    packed.Pack(detail)
+    status.details.append(packed)
+
+
+def _unpack(detail: Any, message: details.ErrorInfo | details.BadRequest | details.RetryInfo) -> bool:
+    try:
+        return detail.Unpack(message)
+    except DecodeError:
+        return False
