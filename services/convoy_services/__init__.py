@@ -1,0 +1,1 @@
+"""Convoy's server: all that runs inside Ray Serve."""

@@ -1,0 +1,52 @@
+"""The whole mesh on one page: configuration → Serve application."""
+
+from ray import serve
+from ray.serve import Application
+
+from convoy_services.config import parse
+from convoy_services.ingress import Ingress
+from convoy_services.mesh.graph import plan
+from convoy_services.mesh.host import StageHost
+from convoy_services.mesh.plan import MeshPlan
+from convoy_services.rpc.forward import INGRESS
+
+MAX_ONGOING = 1000
+"""Calls that a replica takes at a time: more than slots ever send, for they are the limit."""
+
+
+def build(args: dict[str, str]) -> Application:
+    """Build the application from ``args["config"]``, the text of a mesh.yaml.
+
+    This is what the import path in a Serve config names. Raises ConfigError.
+    """
+    source = parse(args["config"])
+    return assemble(plan(source), ingress_cpus=source.mesh.ingress.cpus)
+
+
+def assemble(mesh: MeshPlan, *, ingress_cpus: float) -> Application:
+    """Bind one deployment for each that the plan has, and the ingress in front of them."""
+    hosts = {name: _host(mesh, name) for name in mesh.deployments}
+    ingress = serve.deployment(
+        name=INGRESS,
+        num_replicas=mesh.ingress_replicas,
+        max_ongoing_requests=MAX_ONGOING,
+        ray_actor_options={"num_cpus": ingress_cpus},
+    )(Ingress)
+    return ingress.bind(mesh, hosts)
+
+
+def _host(mesh: MeshPlan, name: str) -> Application:
+    deployment = mesh.deployments[name]
+    shared = [
+        (pipeline.name, hop)
+        for pipeline in mesh.pipelines.values()
+        for hop in pipeline.hops
+        if hop.link == name and len(hop.steps) > 1
+    ]
+    host = serve.deployment(
+        name=name,
+        num_replicas=deployment.replicas,
+        max_ongoing_requests=MAX_ONGOING,
+        ray_actor_options={"num_cpus": deployment.cpus, "num_gpus": deployment.gpus},
+    )(StageHost)
+    return host.bind([mesh.stages[stage] for stage in deployment.stages], shared)

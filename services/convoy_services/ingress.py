@@ -1,0 +1,60 @@
+"""The deployment that answers gRPC: it holds the mesh that the servicers of its process call."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from ray.serve._private import constants
+from ray.serve.handle import DeploymentHandle
+
+from convoy_services.mesh.link import ServeLink
+from convoy_services.mesh.mesh import Mesh
+from convoy_services.mesh.plan import MeshPlan
+from convoy_services.rpc.call import Call
+from convoy_services.rpc.dispatch import Local
+from convoy_services.rpc.services import servicers
+
+_dispatcher: Local | None = None
+
+
+def dispatcher() -> Local | None:
+    """Give what answers calls in this process, or None where no ingress is."""
+    return _dispatcher
+
+
+class Ingress:
+    """Holds one mesh, for native servicers and for calls that Serve's proxies forward."""
+
+    def __init__(self, plan: MeshPlan, hosts: Mapping[str, DeploymentHandle[Any]]) -> None:
+        """Run ``plan`` over a handle to each deployment.
+
+        Raises RuntimeError where Serve runs user code beside its server's event loop: native
+        servicers would then reach the mesh from a foreign thread.
+        """
+        global _dispatcher
+        if constants.RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD:
+            raise RuntimeError("set RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD=0: see docs/architecture.md")
+        links = {
+            name: ServeLink(handle, {s: plan.stages[s] for s in plan.deployments[name].stages})
+            for name, handle in hosts.items()
+        }
+        self._mesh = Mesh(plan, links)
+        self._local = _dispatcher = Local(servicers(self._mesh))
+
+    async def unary(
+        self, method: str, request: bytes, timeout: float | None, metadata: dict[str, str]
+    ) -> bytes:
+        """Answer a forwarded call; raises ConvoyError."""
+        return await self._local.unary(method, request, _call(timeout, metadata))
+
+    async def stream(
+        self, method: str, request: bytes, timeout: float | None, metadata: dict[str, str]
+    ) -> AsyncIterator[bytes]:
+        """Answer a forwarded call with many messages; raises ConvoyError."""
+        async for reply in self._local.stream(method, request, _call(timeout, metadata)):
+            yield reply
+
+
+def _call(timeout: float | None, metadata: Mapping[str, str]) -> Call:
+    now = asyncio.get_running_loop().time()
+    return Call(deadline=None if timeout is None else now + timeout, metadata=metadata)

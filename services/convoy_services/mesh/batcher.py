@@ -1,0 +1,76 @@
+"""The dynamic batcher: group commit, without a timer."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from convoy_services.mesh.admission import AdmissionQueue, Piece
+from convoy_services.mesh.plan import Limits
+from convoy_services.mesh.request import Request
+from convoy_services.mesh.slots import Slots
+
+POLL = 0.01
+"""Seconds between looks at a queue that waits for slots of other pipelines, while draining."""
+
+Run = Callable[[list[Piece]], Awaitable[None]]
+
+
+class DynamicBatcher:
+    """Forms the batches of one pipeline.
+
+    While a slot is free, whatever waits leaves at once; while all are busy, what arrives waits
+    together. What waits is split evenly over the free slots, so that replicas share it.
+    """
+
+    def __init__(
+        self, queue: AdmissionQueue, limits: Limits, slots: Callable[[], Slots], run: Run
+    ) -> None:
+        """Take batches from ``queue`` and ``run`` each in one of the ``slots`` of the moment."""
+        self._queue = queue
+        self._limits = limits
+        self._slots = slots
+        self._run = run
+        self._flights: set[asyncio.Task[None]] = set()
+        self._woken = False
+
+    @property
+    def in_flight(self) -> int:
+        """How many batches are under way."""
+        return len(self._flights)
+
+    def submit(self, request: Request) -> None:
+        """Admit a request; raises ConvoyError when the queue refuses it."""
+        self._queue.add(request)
+        self.wake()
+
+    def wake(self) -> None:
+        """Form batches once the event loop has handed over everything that arrived with this."""
+        if not self._woken:
+            self._woken = True
+            asyncio.get_running_loop().call_soon(self._leave)
+
+    def _leave(self) -> None:
+        self._woken = False
+        slots = self._slots()
+        while self._queue.rows and (free := min(slots.free, slots.capacity - self.in_flight)) > 0:
+            share = -(-self._queue.rows // free)
+            pieces = self._queue.take(min(share, self._limits.batch_rows), self._limits.batch_bytes)
+            slots.acquire()
+            self._flights.add(asyncio.create_task(self._fly(pieces, slots)))
+
+    async def _fly(self, pieces: list[Piece], slots: Slots) -> None:
+        flight = asyncio.current_task()
+        assert flight is not None
+        try:
+            await self._run(pieces)
+        finally:
+            self._flights.discard(flight)
+            slots.release()
+
+    async def drain(self) -> None:
+        """Wait until nothing waits and nothing is under way."""
+        while self._queue.rows or self._flights:
+            self.wake()
+            if self._flights:
+                await asyncio.wait(self._flights)
+            else:
+                await asyncio.sleep(POLL)

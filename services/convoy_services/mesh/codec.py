@@ -1,0 +1,113 @@
+"""Stage requests and responses as the protobuf messages that cross a hop."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from convoy.v1 import batch_pb2, stage_pb2
+from convoy.wire import read_batch, write_batch
+from convoy_services.mesh.context import NORMAL, RowContext
+from convoy_services.mesh.hop import StageReport, StageRequest, StageResponse
+from convoy_services.mesh.stage import StageKind
+
+
+@dataclass(frozen=True, slots=True)
+class StageCodec:
+    """The messages of one stage service; the three services differ in nothing else."""
+
+    request: Any
+    response: Any
+
+    def write_request(self, request: StageRequest, now: float) -> bytes:
+        """Serialize a request; deadlines become the time that remains at ``now``."""
+        message = self.request(
+            stage=request.stage,
+            pipeline=request.pipeline,
+            step=request.step,
+            model_version=request.model_version,
+        )
+        _write_context(request.rows, message.rows, now)
+        write_batch(request.batch, message.batch)
+        return bytes(message.SerializeToString())
+
+    def parse_request(self, payload: bytes, now: float, timeout: float) -> StageRequest:
+        """Parse a request; a row that names no deadline has ``timeout`` seconds.
+
+        Raises DecodeError for bytes that are no message, ConvoyError for a faulty batch.
+        """
+        return self.read_request(self.request.FromString(payload), now, timeout)
+
+    def read_request(self, message: Any, now: float, timeout: float) -> StageRequest:
+        """Read a parsed request message."""
+        batch = read_batch(message.batch)
+        return StageRequest(
+            stage=message.stage,
+            pipeline=message.pipeline,
+            step=message.step,
+            model_version=message.model_version,
+            rows=_read_context(message.rows, batch.rows, now, timeout),
+            batch=batch,
+        )
+
+    def write_response(self, response: StageResponse) -> bytes:
+        """Serialize a response."""
+        return bytes(self.to_message(response).SerializeToString())
+
+    def to_message(self, response: StageResponse) -> Any:
+        """Write a response as a message."""
+        message = self.response()
+        write_batch(response.batch, message.batch)
+        report = response.report
+        message.report.queue_us = report.queue_us
+        message.report.compute_us = report.compute_us
+        message.report.expired = report.expired
+        message.report.bisections = report.bisections
+        return message
+
+    def parse_response(self, payload: bytes) -> StageResponse:
+        """Parse a response."""
+        message = self.response.FromString(payload)
+        report = message.report
+        return StageResponse(
+            batch=read_batch(message.batch),
+            report=StageReport(
+                queue_us=report.queue_us,
+                compute_us=report.compute_us,
+                expired=report.expired,
+                bisections=report.bisections,
+            ),
+        )
+
+
+CODECS = {
+    StageKind.PREPROCESS: StageCodec(stage_pb2.PreprocessRequest, stage_pb2.PreprocessResponse),
+    StageKind.INFERENCE: StageCodec(stage_pb2.InferRequest, stage_pb2.InferResponse),
+    StageKind.POSTPROCESS: StageCodec(stage_pb2.PostprocessRequest, stage_pb2.PostprocessResponse),
+}
+
+
+def _write_context(rows: RowContext, message: batch_pb2.RowContext, now: float) -> None:
+    message.ids = rows.ids.tobytes()
+    message.remaining_us = ((rows.deadlines - now) * 1e6).astype("<i8").tobytes()
+    message.priorities = rows.priorities.tobytes()
+    if rows.traceparents:
+        message.traceparents.extend(rows.traceparents)
+    if rows.tenants:
+        message.tenants.extend(rows.tenants)
+
+
+def _read_context(
+    message: batch_pb2.RowContext, count: int, now: float, timeout: float
+) -> RowContext:
+    remaining = np.frombuffer(message.remaining_us, "<i8")
+    deadlines = now + remaining / 1e6 if len(remaining) else np.full(count, now + timeout)
+    ids = np.frombuffer(message.ids, "<u8") if message.ids else np.arange(count, dtype=np.uint64)
+    priorities = np.frombuffer(message.priorities or bytes([NORMAL]) * count, np.uint8)
+    return RowContext(
+        ids=ids,
+        deadlines=deadlines,
+        priorities=priorities,
+        traceparents=list(message.traceparents),
+        tenants=list(message.tenants),
+    )

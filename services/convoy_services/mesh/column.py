@@ -1,0 +1,154 @@
+"""The columns that a stage takes and gives, as its author declares them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from convoy import Batch, ConvoyError, Datatype, Tensor, Violation
+from convoy.errors import invalid
+
+_REQUIRED = object()
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Column:
+    """The type of one column: an element type and the shape of a row.
+
+    ``Column("FP32", [384])`` is 384 floats a row, ``Column("INT64", [-1])`` a ragged list of
+    integers, ``Column("BYTES")`` one string. A ``default`` lets callers of a pipeline leave out
+    the column where it is an input.
+    """
+
+    datatype: Datatype
+    shape: tuple[int, ...]
+    default: Any
+
+    def __init__(
+        self, datatype: str, shape: Sequence[int] = (), *, default: Any = _REQUIRED
+    ) -> None:
+        """Raise ValueError where the type is unknown or a size is neither positive nor -1."""
+        if any(size < 1 and not (i == 0 and size == -1) for i, size in enumerate(shape)):
+            raise ValueError(f"shape {list(shape)}: sizes are positive, only the first may be -1")
+        object.__setattr__(self, "datatype", Datatype(datatype))
+        object.__setattr__(self, "shape", tuple(shape))
+        object.__setattr__(self, "default", default)
+
+    def __reduce__(self) -> Any:
+        """Pickle so that 'no default' stays itself across processes."""
+        return _column, (str(self.datatype), self.shape, self.optional, self.optional and self.default)
+
+    def __str__(self) -> str:
+        """Write the type as the docs do: ``FP32 [384]``."""
+        return f"{self.datatype} {list(self.shape)}"
+
+    @property
+    def optional(self) -> bool:
+        """Whether callers may leave the column out."""
+        return self.default is not _REQUIRED
+
+    @property
+    def ragged(self) -> bool:
+        """Whether rows differ in length."""
+        return bool(self.shape) and self.shape[0] == -1
+
+    def fits(self, other: "Column") -> bool:
+        """Whether values of ``other`` may be given where this column is asked for."""
+        return self.datatype is other.datatype and self.shape == other.shape
+
+    def fault(self, tensor: Tensor) -> str | None:
+        """Say what is wrong with a tensor given for this column, or None."""
+        if tensor.datatype is not self.datatype:
+            return f"the datatype is {tensor.datatype}, not {self.datatype}"
+        if tensor.shape != self.shape:
+            return f"the shape of a row is {list(tensor.shape)}, not {list(self.shape)}"
+        return None
+
+    def repeat(self, value: Any, rows: int) -> Tensor:
+        """Give the same value for each of ``rows`` rows."""
+        one = Tensor.pack([value], self.datatype, self.shape)
+        return Tensor.concat([one] * rows) if rows else one.slice(0, 0)
+
+
+def _column(datatype: str, shape: tuple[int, ...], optional: bool, default: Any) -> Column:  # noqa: FBT001 (pickle)
+    return Column(datatype, shape, default=default) if optional else Column(datatype, shape)
+
+
+class Columns(Mapping[str, Column]):
+    """Named columns: ``Columns(text=Column("BYTES"))``."""
+
+    def __init__(self, **columns: Column) -> None:
+        """Take the columns in order."""
+        self._columns = columns
+
+    def __getitem__(self, name: str) -> Column:
+        """Give the column of that name."""
+        return self._columns[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Go through the names."""
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        """Count the columns."""
+        return len(self._columns)
+
+    def __str__(self) -> str:
+        """Write all columns on one line."""
+        return ", ".join(f"{name} {column}" for name, column in self.items()) or "nothing"
+
+    def pack(
+        self, *, rows: int, failures: Mapping[int, ConvoyError] | None = None, **values: Any
+    ) -> Batch:
+        """Make a batch of arrays or nested lists, one value for each column.
+
+        A Tensor is taken as it is. Raises ValueError where a column is missing or does not fit.
+        """
+        columns: dict[str, Tensor] = {}
+        for name, column in self._columns.items():
+            if name not in values:
+                raise ValueError(f"column {name} is missing")
+            given = values[name]
+            is_tensor = isinstance(given, Tensor)
+            columns[name] = given if is_tensor else Tensor.pack(given, column.datatype, column.shape)
+        batch = Batch(rows=rows, columns=columns, failures=failures or {})
+        self.check(batch)
+        return batch
+
+    def check(self, batch: Batch) -> None:
+        """Raise ValueError where the batch lacks a column or one has the wrong type."""
+        for name, column in self._columns.items():
+            tensor = batch.columns.get(name)
+            if tensor is None:
+                raise ValueError(f"column {name} is missing")
+            if fault := column.fault(tensor):
+                raise ValueError(f"column {name}: {fault}")
+            if tensor.rows != batch.rows:
+                raise ValueError(f"column {name} has {tensor.rows} rows, not {batch.rows}")
+
+    def complete(self, batch: Batch) -> Batch:
+        """Add the default of each optional column that the batch lacks."""
+        lacking = [name for name, c in self.items() if c.optional and name not in batch.columns]
+        if not lacking:
+            return batch
+        added = {name: self[name].repeat(self[name].default, batch.rows) for name in lacking}
+        return Batch(rows=batch.rows, columns={**batch.columns, **added})
+
+    def admit(self, batch: Batch, path: str = "batch") -> Batch:
+        """Check a caller's batch and add what it left out.
+
+        Raises ConvoyError INVALID_ARGUMENT that names every faulty column below ``path``.
+        """
+        faults = [Violation(f"{path}.rows", "there are no rows")] if not batch.rows else []
+        for name, column in self.items():
+            tensor = batch.columns.get(name)
+            if tensor is None:
+                if not column.optional:
+                    faults.append(Violation(f"{path}.tensors", f"{name} {column} is missing"))
+            elif fault := column.fault(tensor):
+                faults.append(Violation(f"{path}.tensors[{name}]", fault))
+        for name in batch.columns.keys() - self.keys():
+            there = f"there is no such input; there are: {self}"
+            faults.append(Violation(f"{path}.tensors[{name}]", there))
+        if faults:
+            raise invalid(faults[0].field, faults[0].description, *faults[1:])
+        return self.complete(batch)

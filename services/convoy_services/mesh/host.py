@@ -1,0 +1,96 @@
+"""The Serve deployment that hosts a stage, and those placed with it."""
+
+import asyncio
+import os
+import resource
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convoy import Code, ConvoyError
+from convoy_services.mesh.codec import CODECS
+from convoy_services.mesh.executor import Executor
+from convoy_services.mesh.hop import StageReport, StageRequest, StageResponse
+from convoy_services.mesh.local import LocalStage
+from convoy_services.mesh.plan import HopPlan, StagePlan
+from convoy_services.mesh.stage import StageKind
+
+DEFAULT_TIMEOUT = 60.0
+"""Seconds that a row has which names no deadline: only a stage called alone can have such."""
+
+Payload = bytes | NDArray[np.uint8]
+"""A serialized message: bytes by value, an array by reference through the object store."""
+
+
+class StageHost:
+    """Hosts one or more stages in a replica: takes batches apart, runs them, answers."""
+
+    def __init__(self, stages: Sequence[StagePlan], shared: Sequence[tuple[str, HopPlan]]) -> None:
+        """Load ``stages``; ``shared`` are the hops of several steps, with their pipelines."""
+        started = time.perf_counter()
+        compute = ThreadPoolExecutor(1, thread_name_prefix="compute")
+        self._stages = {plan.name: LocalStage(plan, compute) for plan in stages}
+        self._import_s = time.perf_counter() - started
+        for stage in self._stages.values():
+            compute.submit(stage.load).result()
+        self._load_s = time.perf_counter() - started - self._import_s
+        self._shared = {(pipeline, hop.name): _Shared(pipeline, hop, self._stages) for pipeline, hop in shared}
+
+    async def call(self, kind: str, payload: Payload) -> Payload:
+        """Answer one serialized stage request with a serialized response.
+
+        Raises ConvoyError for a request that is faulty as a whole; rows fail each for itself.
+        """
+        codec = CODECS[StageKind(kind)]
+        now = asyncio.get_running_loop().time()
+        request = codec.parse_request(payload, now, DEFAULT_TIMEOUT)
+        shared = self._shared.get((request.pipeline, request.step))
+        response = await (shared or self._stage(request.stage)).call(request)
+        answer = codec.write_response(response)
+        return answer if isinstance(payload, bytes) else np.frombuffer(answer, np.uint8)
+
+    def describe(self) -> dict[str, Any]:
+        """Tell the process, its greatest memory in bytes, and the seconds it took to start."""
+        return {
+            "pid": os.getpid(),
+            "rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            "import_s": self._import_s,
+            "load_s": self._load_s,
+        }
+
+    def _stage(self, name: str) -> LocalStage:
+        stage = self._stages.get(name)
+        if stage is None:
+            raise ConvoyError(Code.NOT_FOUND, f"there is no stage {name!r} here", "STAGE_NOT_FOUND")
+        return stage
+
+    def __del__(self) -> None:
+        """Close the stages when Serve takes the replica down."""
+        for stage in getattr(self, "_stages", {}).values():
+            stage.close()
+
+
+class _Shared:
+    """A hop of several steps, run without leaving the process."""
+
+    def __init__(self, pipeline: str, hop: HopPlan, stages: dict[str, LocalStage]) -> None:
+        self._columns = hop.columns
+        steps = [HopPlan.of(step, step.stage) for step in hop.steps]
+        self._executor = Executor(pipeline, steps, stages)
+
+    async def call(self, request: StageRequest) -> StageResponse:
+        table = await self._executor.run(
+            request.batch, request.rows, model_version=request.model_version
+        )
+        reports = table.reports.values()
+        report = StageReport(
+            queue_us=sum(r.queue_us for r in reports),
+            compute_us=sum(r.compute_us for r in reports),
+            expired=sum(r.expired for r in reports),
+            bisections=sum(r.bisections for r in reports),
+        )
+        return StageResponse(batch=table.result(self._columns, {name: name for name in self._columns}), report=report)

@@ -1,0 +1,88 @@
+"""How a batch reaches a deployment over Ray Serve."""
+
+import asyncio
+from typing import Any
+
+import numpy as np
+from ray.exceptions import RayActorError, RayTaskError
+from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
+from ray.serve.handle import DeploymentHandle
+
+from convoy import Code, ConvoyError
+from convoy_services.mesh.codec import CODECS
+from convoy_services.mesh.fault import fault
+from convoy_services.mesh.hop import StageRequest, StageResponse
+from convoy_services.mesh.plan import StagePlan
+
+BY_REFERENCE = 2 << 20
+"""Payloads from this size on, in bytes, go through the object store (docs/performance.md)."""
+
+
+class ServeLink:
+    """Carries batches to a deployment by its handle, as serialized stage requests.
+
+    Small ones go by value over Serve's gRPC between replicas, large ones by reference. A batch
+    whose replica dies is sent once more where every stage there is idempotent.
+    """
+
+    def __init__(self, handle: DeploymentHandle[Any], stages: dict[str, StagePlan]) -> None:
+        """Reach the host of ``stages`` by ``handle``."""
+        self._stages = stages
+        self._tries = 2 if all(stage.idempotent for stage in stages.values()) else 1
+        self._by_value = handle.options(
+            method_name="call",
+            _by_reference=False,
+            request_serialization="pickle",
+            response_serialization="pickle",
+        )
+        self._by_reference = handle.options(method_name="call", _by_reference=True)
+        self._growth = 1.0
+
+    async def call(self, request: StageRequest) -> StageResponse:
+        """Carry a batch there and back.
+
+        Raises ConvoyError UNAVAILABLE when the replica, and the next one tried, did not answer.
+        """
+        stage = self._stages[request.stage]
+        for left in reversed(range(self._tries)):
+            try:
+                return await self._send(stage, request)
+            except Exception as exc:
+                error = from_serve(exc, stage.name)
+                if error.code is not Code.UNAVAILABLE or not left:
+                    raise error from exc
+        raise AssertionError("unreachable")
+
+    async def _send(self, stage: StagePlan, request: StageRequest) -> StageResponse:
+        codec = CODECS[stage.kind]
+        payload = codec.write_request(request, asyncio.get_running_loop().time())
+        if len(payload) * max(1.0, self._growth) < BY_REFERENCE:
+            response = self._by_value.remote(stage.kind.value, payload)
+        else:
+            array = np.frombuffer(payload, np.uint8)
+            response = self._by_reference.remote(stage.kind.value, array)
+        try:
+            answer = await response
+        except asyncio.CancelledError:
+            response.cancel()
+            raise
+        self._growth = len(answer) / len(payload)
+        return codec.parse_response(answer)
+
+
+def from_serve(exc: Exception, stage: str) -> ConvoyError:
+    """Give what a caller may know of an exception that a handle call raised."""
+    cause = exc.cause if isinstance(exc, RayTaskError) else exc
+    match cause:
+        case ConvoyError():
+            return cause
+        case RayActorError() | DeploymentUnavailableError():
+            return ConvoyError(
+                Code.UNAVAILABLE, "it does not answer", "REPLICA_UNAVAILABLE", stage, retry_after=1.0
+            )
+        case BackPressureError():
+            return ConvoyError(
+                Code.RESOURCE_EXHAUSTED, "its queue is full", "REPLICA_BUSY", stage, retry_after=0.1
+            )
+        case _:
+            return fault(f"calling {stage}", exc, stage)

@@ -1,0 +1,41 @@
+"""The mesh inside one ingress: every pipeline, over the same links and slots."""
+
+import asyncio
+from collections.abc import Mapping
+
+from convoy import Code, ConvoyError
+from convoy_services.mesh.hop import Link
+from convoy_services.mesh.pipeline import Pipeline
+from convoy_services.mesh.plan import MeshPlan
+from convoy_services.mesh.slots import Slots
+
+
+class Mesh:
+    """All pipelines of a plan, at work."""
+
+    def __init__(self, plan: MeshPlan, links: Mapping[str, Link]) -> None:
+        """Run ``plan`` over one link to each deployment."""
+        self.plan = plan
+        self.links = links
+        self._slots = {name: Slots(plan.slots(name)) for name in plan.deployments}
+        self._pipelines = {
+            name: Pipeline(pipeline, plan, links, self._slots)
+            for name, pipeline in plan.pipelines.items()
+        }
+
+    def pipeline(self, name: str) -> Pipeline:
+        """Give a pipeline by name; raises ConvoyError NOT_FOUND with the names there are."""
+        pipeline = self._pipelines.get(name)
+        if pipeline is None:
+            known = ", ".join(sorted(self._pipelines))
+            raise ConvoyError(
+                Code.NOT_FOUND,
+                f"there is no pipeline {name!r}; there are: {known}",
+                "PIPELINE_NOT_FOUND",
+                metadata={"pipelines": known},
+            )
+        return pipeline
+
+    async def drain(self) -> None:
+        """Wait until no request waits or is under way."""
+        await asyncio.gather(*(pipeline.drain() for pipeline in self._pipelines.values()))

@@ -1,0 +1,121 @@
+"""A pipeline at work: its queue, its batcher and its executor."""
+
+import asyncio
+from collections.abc import Mapping
+
+import numpy as np
+
+from convoy import Batch
+from convoy.tensor import Index
+from convoy_services.mesh.admission import AdmissionQueue, Piece
+from convoy_services.mesh.batcher import DynamicBatcher
+from convoy_services.mesh.bottleneck import Bottleneck
+from convoy_services.mesh.context import RowContext
+from convoy_services.mesh.executor import NO_ROWS, Executor
+from convoy_services.mesh.fault import fault
+from convoy_services.mesh.hop import Link
+from convoy_services.mesh.plan import MeshPlan, PipelinePlan
+from convoy_services.mesh.request import Request, expired
+from convoy_services.mesh.slots import Slots
+
+class Pipeline:
+    """Runs requests: they wait, travel together, and are split again."""
+
+    def __init__(
+        self, plan: PipelinePlan, mesh: MeshPlan, links: Mapping[str, Link], slots: Mapping[str, Slots]
+    ) -> None:
+        """Run ``plan`` over ``links``, one batch a slot."""
+        self.plan = plan
+        self._bottleneck = Bottleneck(plan.hops, mesh.deployments)
+        self._executor = Executor(plan.name, plan.hops, links)
+        self._queue = AdmissionQueue(plan.limits)
+        self._batcher = DynamicBatcher(
+            self._queue, plan.limits, lambda: slots[self._bottleneck.deployment], self._fly
+        )
+        for deployment in {hop.link for hop in plan.hops}:
+            slots[deployment].watch(self._batcher.wake)
+
+    async def run(self, request: Request) -> Batch:
+        """Wait for the result of every row; some may have failed, each for itself.
+
+        Raises ConvoyError INVALID_ARGUMENT, RESOURCE_EXHAUSTED or DEADLINE_EXCEEDED when the
+        request as a whole got nowhere.
+        """
+        if request.deadline <= asyncio.get_running_loop().time():
+            raise expired()
+        self._batcher.submit(request)
+        return await request.result()
+
+    async def drain(self) -> None:
+        """Wait until no request waits or is under way."""
+        await self._batcher.drain()
+
+    async def _fly(self, pieces: list[Piece]) -> None:
+        """Take one batch through the pipeline and hand each request its part."""
+        flight = asyncio.current_task()
+        assert flight is not None
+
+        def abandon() -> None:
+            if all(piece.request.ended for piece in pieces):
+                flight.cancel()
+
+        for piece in pieces:
+            piece.request.on_end.append(abandon)
+        try:
+            table = await self._executor.run(
+                Batch.concat([piece.inputs for piece in pieces]),
+                _context(pieces),
+                gone=lambda: _gone(pieces),
+            )
+            self._bottleneck.observe(table.rows, table.reports)
+            result = table.result(self.plan.outputs, self.plan.sources)
+        except asyncio.CancelledError:
+            if not all(piece.request.ended for piece in pieces):
+                raise
+            return
+        except Exception as exc:
+            result = None
+            error = fault(f"pipeline {self.plan.name}", exc)
+        finally:
+            for piece in pieces:
+                piece.request.on_end.remove(abandon)
+        start = 0
+        for piece in pieces:
+            stop = start + piece.stop - piece.start
+            if result is None:
+                piece.request.end(error)
+            else:
+                piece.request.deliver(piece.start, result.slice(start, stop))
+            start = stop
+
+
+def _gone(pieces: list[Piece]) -> Index:
+    """Find the rows of requests that nobody waits for any more."""
+    if not any(piece.request.ended for piece in pieces):
+        return NO_ROWS
+    counts = [piece.stop - piece.start for piece in pieces]
+    return np.flatnonzero(np.repeat([piece.request.ended for piece in pieces], counts))
+
+
+def _context(pieces: list[Piece]) -> RowContext:
+    """Lay the context of each request out over its rows."""
+    requests = [piece.request for piece in pieces]
+    counts = [piece.stop - piece.start for piece in pieces]
+    total = sum(counts)
+
+    def texts(values: list[str]) -> list[str]:
+        if not any(values):
+            return []
+        return [value for value, n in zip(values, counts, strict=True) for _ in range(n)]
+
+    return RowContext(
+        ids=np.fromiter(
+            (p.request.first_id + row for p in pieces for row in range(p.start, p.stop)),
+            np.uint64,
+            total,
+        ),
+        deadlines=np.repeat(np.array([r.deadline for r in requests]), counts),
+        priorities=np.repeat(np.array([r.priority for r in requests], np.uint8), counts),
+        traceparents=texts([r.traceparent for r in requests]),
+        tenants=texts([r.tenant for r in requests]),
+    )

@@ -1,0 +1,105 @@
+"""One caller's rows on their way through the mesh."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+
+from convoy import Batch, Code, ConvoyError
+from convoy_services.mesh.context import NORMAL
+
+_ids = count(1)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Request:
+    """Rows of one pipeline that one caller waits for.
+
+    The rows may leave in several batches. ``parts`` hands out each piece of the result as soon
+    as it is there; ``result`` waits for all of them.
+    """
+
+    inputs: Batch
+    deadline: float
+    """Seconds on the event loop's clock."""
+    priority: int = NORMAL
+    traceparent: str = ""
+    tenant: str = ""
+    on_part: Callable[[int, Batch], None] | None = None
+    """Called with the first row's index and the piece of the result, as each is there."""
+
+    first_id: int = field(init=False)
+    nbytes: int = field(init=False)
+    taken: int = field(default=0, init=False)
+    """How many rows have left the queue."""
+    error: ConvoyError | None = field(default=None, init=False)
+    """Why the request ended without a result."""
+    on_end: list[Callable[[], None]] = field(default_factory=list, init=False)
+    """Called when the request ends early: whoever holds its rows lets go of them."""
+    _done: asyncio.Future[Batch] = field(init=False)
+    _parts: list[tuple[int, Batch]] = field(default_factory=list, init=False)
+    _answered: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        """Number the rows and start waiting."""
+        self.first_id = next(_ids) << 16
+        self.nbytes = self.inputs.nbytes
+        self._done = asyncio.get_running_loop().create_future()
+
+    @property
+    def waiting(self) -> int:
+        """How many rows are still in the queue."""
+        return self.inputs.rows - self.taken
+
+    @property
+    def ended(self) -> bool:
+        """Whether nobody waits for the rows any more."""
+        return self._done.done()
+
+    async def result(self) -> Batch:
+        """Wait until every row has its result or its failure.
+
+        Raises ConvoyError DEADLINE_EXCEEDED when the deadline passes first; a caller that is
+        cancelled meanwhile takes the rows along.
+        """
+        timer = self._done.get_loop().call_at(self.deadline, self._expire)
+        try:
+            return await self._done
+        except asyncio.CancelledError:
+            self.end(ConvoyError(Code.CANCELLED, "the caller gave up", "CANCELLED_BY_CALLER"))
+            raise
+        finally:
+            timer.cancel()
+
+    def deliver(self, start: int, part: Batch) -> None:
+        """Take the result of the rows from ``start`` on."""
+        if self.ended:
+            return
+        if self.on_part:
+            self.on_part(start, part)
+        self._parts.append((start, part))
+        self._answered += part.rows
+        if self._answered == self.inputs.rows:
+            self._parts.sort(key=lambda part: part[0])
+            self._done.set_result(Batch.concat([part for _, part in self._parts]))
+
+    def end(self, error: ConvoyError) -> None:
+        """Give up on every row that has no result."""
+        if self.error is not None or (self.ended and not self._done.cancelled()):
+            return
+        self.error = error
+        if not self._done.done():
+            self._done.set_exception(error)
+            self._done.exception()
+        for let_go in self.on_end:
+            let_go()
+
+    def _expire(self) -> None:
+        self.end(expired())
+
+
+def expired() -> ConvoyError:
+    """Say that a deadline has passed."""
+    return ConvoyError(
+        Code.DEADLINE_EXCEEDED, "the deadline passed before there was a result", "DEADLINE_EXCEEDED"
+    )

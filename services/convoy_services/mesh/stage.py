@@ -1,0 +1,72 @@
+"""What a pipeline's author writes: stages."""
+
+from abc import ABC, abstractmethod
+from enum import StrEnum
+from typing import ClassVar
+
+from convoy import Batch
+from convoy_services.mesh.column import Columns
+
+
+class StageKind(StrEnum):
+    """The Protobuf service that a stage belongs to."""
+
+    PREPROCESS = "preprocess"
+    INFERENCE = "inference"
+    POSTPROCESS = "postprocess"
+
+
+class Stage(ABC):
+    """A step's work: many rows in, as many out.
+
+    Derive from ``Preprocess``, ``Inference`` or ``Postprocess``. ``__init__`` takes the stage's
+    settings from mesh.yaml as keyword arguments and must be cheap; ``load`` does the rest.
+    """
+
+    kind: ClassVar[StageKind]
+    consumes: ClassVar[Columns]
+    """The columns of the batch that ``process`` is given."""
+    produces: ClassVar[Columns]
+    """The columns of the batch that ``process`` gives back."""
+    idempotent: ClassVar[bool] = True
+    """False for a stage with side effects: a batch that fails is then never tried again."""
+    cpus: float = 0.1
+    """The CPUs of a replica: on the class what mesh.yaml may change, on the stage what it got."""
+    offload: ClassVar[bool] = True
+    """Whether ``process`` runs in the replica's compute thread. False only for work that takes
+    well under a millisecond: it then runs on the replica's event loop."""
+
+    def load(self) -> None:
+        """Bring in models and files, once a replica, before it is ready."""
+
+    def warm(self) -> None:
+        """Do a first piece of work after ``load``, so that the first caller need not wait."""
+
+    @abstractmethod
+    def process(self, batch: Batch) -> Batch:
+        """Turn the columns of ``consumes`` into those of ``produces``, row for row.
+
+        A row that cannot be done goes into the result's ``failures``; an exception makes the
+        host look for the row at fault by halving the batch.
+        """
+
+    def close(self) -> None:
+        """Let go of what ``load`` brought in."""
+
+
+class Preprocess(Stage):
+    """A stage that turns what a caller sends into what a model takes."""
+
+    kind = StageKind.PREPROCESS
+
+
+class Inference(Stage):
+    """A stage that runs a model."""
+
+    kind = StageKind.INFERENCE
+
+
+class Postprocess(Stage):
+    """A stage that turns what a model gives into what a caller wants."""
+
+    kind = StageKind.POSTPROCESS

@@ -1,0 +1,46 @@
+"""One call, whatever protocol it came by."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from convoy import Batch
+from convoy.errors import invalid
+from convoy_services.mesh.context import BACKGROUND, NORMAL, URGENT
+from convoy_services.mesh.request import Request
+
+PRIORITIES = {str(p): p for p in (BACKGROUND, NORMAL, URGENT)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """What a servicer may know of the call that it answers."""
+
+    deadline: float | None = None
+    """Seconds on the event loop's clock; None where the caller named none."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """Keys in lower case."""
+
+    def timeout(self, default: float) -> float:
+        """Give the seconds that remain, or ``default``."""
+        if self.deadline is None:
+            return default
+        return self.deadline - asyncio.get_running_loop().time()
+
+    def request(self, inputs: Batch, timeout: float) -> Request:
+        """Make rows that wait for a pipeline; without a deadline they have ``timeout`` seconds.
+
+        Raises ConvoyError INVALID_ARGUMENT for a priority that there is not.
+        """
+        get = self.metadata.get
+        priority = PRIORITIES.get(get("convoy-priority", str(NORMAL)))
+        if priority is None:
+            raise invalid("convoy-priority", "a priority is 0, 1 or 2")
+        now = asyncio.get_running_loop().time()
+        return Request(
+            inputs=inputs,
+            deadline=now + timeout if self.deadline is None else self.deadline,
+            priority=priority,
+            traceparent=get("traceparent", ""),
+            tenant=get("convoy-tenant", ""),
+        )

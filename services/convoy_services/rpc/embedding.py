@@ -1,0 +1,81 @@
+"""EmbeddingService over the pipeline ``embedding``."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convoy import Batch, Tensor, Violation
+from convoy.errors import invalid
+from convoy.v1 import embedding_pb2 as pb
+from convoy_services.mesh.mesh import Mesh
+from convoy_services.rpc.call import Call
+from convoy_services.rpc.whole import whole
+
+Floats = NDArray[np.float32]
+
+
+class EmbeddingServicer:
+    """Texts in, vectors out."""
+
+    descriptor = pb.DESCRIPTOR.services_by_name["EmbeddingService"]
+
+    def __init__(self, mesh: Mesh) -> None:
+        """Answer from ``mesh``."""
+        self._mesh = mesh
+
+    async def Embed(self, request: pb.EmbedRequest, call: Call) -> pb.EmbedResponse:
+        """Embed texts; raises ConvoyError naming each faulty text."""
+        pipeline = self._mesh.pipeline("embedding")
+        inputs = pipeline.plan.inputs.complete(_inputs(request))
+        result = await pipeline.run(call.request(inputs, pipeline.plan.limits.timeout))
+        vectors = whole(result, "texts")["embedding"].array
+        if request.HasField("dimensions"):
+            vectors = vectors[:, : request.dimensions]
+        return pb.EmbedResponse(
+            embeddings=ENCODINGS[request.encoding](vectors),
+            dimensions=vectors.shape[1],
+            encoding=request.encoding or pb.EMBEDDING_ENCODING_FLOAT32,
+        )
+
+
+def _inputs(request: pb.EmbedRequest) -> Batch:
+    rows = len(request.texts)
+    faults = [Violation("texts", "there are no texts")] if not rows else []
+    faults += [Violation(f"texts[{i}]", "the text is empty") for i, t in enumerate(request.texts) if not t]
+    if request.HasField("dimensions") and not request.dimensions:
+        faults.append(Violation("dimensions", "there must be at least one dimension"))
+    if request.encoding not in ENCODINGS:
+        faults.append(Violation("encoding", "there is no such encoding"))
+    if faults:
+        raise invalid(faults[0].field, faults[0].description, *faults[1:])
+    columns = {"text": Tensor.texts(request.texts)}
+    if request.HasField("dimensions"):
+        columns["dimensions"] = Tensor.pack([request.dimensions] * rows, "INT32")
+    if request.HasField("normalize"):
+        columns["normalize"] = Tensor.pack([request.normalize] * rows, "BOOL")
+    return Batch(rows=rows, columns=columns)
+
+
+def _float32(vectors: Floats) -> list[pb.Embedding]:
+    return [pb.Embedding(values=vector) for vector in vectors.tolist()]
+
+
+def _int8(vectors: Floats) -> list[pb.Embedding]:
+    """Scale each vector so that its greatest value is 127 (symmetric linear quantisation)."""
+    scales = np.maximum(np.abs(vectors).max(axis=1), np.finfo(np.float32).tiny) / 127
+    packed = np.rint(vectors / scales[:, None]).astype(np.int8)
+    return [
+        pb.Embedding(data=row.tobytes(), scale=scale)
+        for row, scale in zip(packed, scales.tolist(), strict=True)
+    ]
+
+
+def _binary(vectors: Floats) -> list[pb.Embedding]:
+    return [pb.Embedding(data=row.tobytes()) for row in np.packbits(vectors > 0, axis=1)]
+
+
+ENCODINGS = {
+    pb.EMBEDDING_ENCODING_UNSPECIFIED: _float32,
+    pb.EMBEDDING_ENCODING_FLOAT32: _float32,
+    pb.EMBEDDING_ENCODING_INT8: _int8,
+    pb.EMBEDDING_ENCODING_BINARY: _binary,
+}

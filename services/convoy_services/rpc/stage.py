@@ -1,0 +1,82 @@
+"""The three stage services: one stage, called alone."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+from convoy import Code, ConvoyError
+from convoy.v1 import stage_pb2 as pb
+from convoy_services.mesh.codec import CODECS
+from convoy_services.mesh.mesh import Mesh
+from convoy_services.mesh.stage import StageKind
+from convoy_services.rpc.call import Call
+
+TIMEOUT = 30.0
+"""Seconds of a call without a deadline."""
+
+
+class _StageServicer:
+    kind: StageKind
+
+    def __init__(self, mesh: Mesh) -> None:
+        """Answer from ``mesh``."""
+        self._mesh = mesh
+
+    async def _run(self, message: Any, call: Call) -> Any:
+        """Send a batch to the one stage that it names."""
+        stage = self._mesh.plan.stages.get(message.stage)
+        if stage is None or stage.kind is not self.kind:
+            known = ", ".join(s.name for s in self._mesh.plan.stages.values() if s.kind is self.kind)
+            raise ConvoyError(
+                Code.NOT_FOUND,
+                f"there is no {self.kind} stage {message.stage!r}; there are: {known or 'none'}",
+                "STAGE_NOT_FOUND",
+            )
+        codec = CODECS[self.kind]
+        now = asyncio.get_running_loop().time()
+        request = codec.read_request(message, now, call.timeout(TIMEOUT))
+        alone = replace(request, pipeline="", step="", batch=stage.consumes.admit(request.batch))
+        return codec.to_message(await self._mesh.links[stage.deployment].call(alone))
+
+
+class PreprocessServicer(_StageServicer):
+    """Runs preprocess stages alone."""
+
+    descriptor = pb.DESCRIPTOR.services_by_name["PreprocessService"]
+    kind = StageKind.PREPROCESS
+
+    async def Preprocess(self, request: pb.PreprocessRequest, call: Call) -> pb.PreprocessResponse:
+        """Run one batch through one stage."""
+        return await self._run(request, call)
+
+
+class InferenceServicer(_StageServicer):
+    """Runs inference stages alone."""
+
+    descriptor = pb.DESCRIPTOR.services_by_name["InferenceService"]
+    kind = StageKind.INFERENCE
+
+    async def Infer(self, request: pb.InferRequest, call: Call) -> pb.InferResponse:
+        """Run one batch through one stage."""
+        return await self._run(request, call)
+
+    async def InferStream(
+        self, request: pb.InferStreamRequest, call: Call
+    ) -> AsyncIterator[pb.InferStreamResponse]:
+        """Run one batch through one stage; a stage with one result a row answers once."""
+        response = await self._run(request, call)
+        yield pb.InferStreamResponse(batch=response.batch, report=response.report)
+
+
+class PostprocessServicer(_StageServicer):
+    """Runs postprocess stages alone."""
+
+    descriptor = pb.DESCRIPTOR.services_by_name["PostprocessService"]
+    kind = StageKind.POSTPROCESS
+
+    async def Postprocess(
+        self, request: pb.PostprocessRequest, call: Call
+    ) -> pb.PostprocessResponse:
+        """Run one batch through one stage."""
+        return await self._run(request, call)
