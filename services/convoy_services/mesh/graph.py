@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from inspect import signature
 from typing import Any
 
 from convoy_services.config import (
@@ -55,10 +54,14 @@ def _stages(source: Source, problems: list[Problem]) -> dict[str, StagePlan]:
         path: Path_ = ("stages", name)
         try:
             cls = stage_class(config.cls)
-            signature(cls).bind(**config.settings)
         except (ImportError, AttributeError, TypeError) as exc:
-            field_ = "settings" if isinstance(exc, TypeError) and config.settings else "class"
-            problems.append(source.problem((*path, field_), f"{config.cls}: {exc}"))
+            problems.append(source.problem((*path, "class"), f"{config.cls}: {exc}"))
+            continue
+        try:
+            stage = cls(**config.settings)
+        except Exception as exc:
+            message = f"{config.cls} refuses them: {exc}"
+            problems.append(source.problem((*path, "settings"), message))
             continue
         home = config.place_with or name
         if config.place_with and (home not in configs or configs[home].place_with):
@@ -70,11 +73,12 @@ def _stages(source: Source, problems: list[Problem]) -> dict[str, StagePlan]:
             cls=config.cls,
             settings=config.settings,
             kind=cls.kind,
-            consumes=cls.consumes,
-            produces=cls.produces,
-            idempotent=cls.idempotent,
-            offload=cls.offload,
-            cpus=cls.cpus if config.cpus is None else config.cpus,
+            consumes=stage.consumes,
+            produces=stage.produces,
+            idempotent=stage.idempotent,
+            offload=stage.offload,
+            cpus=stage.cpus if config.cpus is None else config.cpus,
+            gpus=config.gpus,
             deployment=home,
         )
     return stages
@@ -87,7 +91,7 @@ def _deployments(mesh: MeshConfig, stages: Mapping[str, StagePlan]) -> dict[str,
             stages=tuple(s.name for s in stages.values() if s.deployment == name),
             replicas=mesh.stages[name].replicas,
             cpus=stage.cpus,
-            gpus=mesh.stages[name].gpus,
+            gpus=stage.gpus,
         )
         for name, stage in stages.items()
         if stage.deployment == name

@@ -37,7 +37,7 @@ class LocalStage:
         """Make the stage; ``compute`` is the thread that all stages of the host share."""
         self.plan = plan
         self._stage = stage_class(plan.cls)(**plan.settings)
-        self._stage.cpus = plan.cpus
+        self._stage.cpus, self._stage.gpus = plan.cpus, plan.gpus
         self._compute = compute
         self._bisection = Bisection(
             plan.name, self._stage.process, plan.produces, retry=plan.idempotent

@@ -26,6 +26,7 @@ class StagePlan:
     idempotent: bool
     offload: bool
     cpus: float
+    gpus: float
     deployment: str
     """The deployment that it runs in: its own name, or another stage's when placed with it."""
 

@@ -20,18 +20,21 @@ class Stage(ABC):
     """A step's work: many rows in, as many out.
 
     Derive from ``Preprocess``, ``Inference`` or ``Postprocess``. ``__init__`` takes the stage's
-    settings from mesh.yaml as keyword arguments and must be cheap; ``load`` does the rest.
+    settings from mesh.yaml as keyword arguments and must be cheap, for it also runs where the
+    configuration is checked; ``load`` does the rest.
     """
 
     kind: ClassVar[StageKind]
-    consumes: ClassVar[Columns]
-    """The columns of the batch that ``process`` is given."""
-    produces: ClassVar[Columns]
-    """The columns of the batch that ``process`` gives back."""
+    consumes: Columns
+    """The columns of the batch that ``process`` is given; ``__init__`` may set them."""
+    produces: Columns
+    """The columns of the batch that ``process`` gives back; ``__init__`` may set them."""
     idempotent: ClassVar[bool] = True
     """False for a stage with side effects: a batch that fails is then never tried again."""
     cpus: float = 0.1
     """The CPUs of a replica: on the class what mesh.yaml may change, on the stage what it got."""
+    gpus: float = 0
+    """The GPUs of a replica, as mesh.yaml says: Ray shows it no others."""
     offload: ClassVar[bool] = True
     """Whether ``process`` runs in the replica's compute thread. False only for work that takes
     well under a millisecond: it then runs on the replica's event loop."""

@@ -35,7 +35,7 @@ def cut(
 
 
 def _slices(order: NDArray[np.int64], starts: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Walk back from the last row: ``starts[end]`` is where the sub-batch that ends there begins."""
+    """Walk back from the last row; the sub-batch that ends before ``end`` begins at its start."""
     pieces: list[NDArray[np.int64]] = []
     end = len(order)
     while end:

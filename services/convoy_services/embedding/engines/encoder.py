@@ -34,7 +34,7 @@ def load(model: str, dtype: torch.dtype) -> Encoder:
 
     Pickled weights are refused (OSError): loading them runs what is in them.
     """
-    disable_progress_bar()  # a replica's log is no terminal
+    disable_progress_bar()  # type: ignore[no-untyped-call]  # a replica's log is no terminal
     body = AutoModel.from_pretrained(model, dtype=dtype, use_safetensors=True).eval()
     config = body.config
     return Encoder(

@@ -33,7 +33,7 @@ class Int8Linear(nn.Module):
         scales = rows.abs().amax(1, keepdim=True).clamp(min=1e-12) / _ROW_LEVELS
         # Half a level more, so that the conversion, which cuts off, rounds.
         levels = torch.addcdiv(rows.new_tensor(_ZERO_POINT + 0.5), rows, scales).to(torch.uint8)
-        product = torch.ops.onednn.qlinear_pointwise(
+        product: torch.Tensor = torch.ops.onednn.qlinear_pointwise(
             levels, 1.0, _ZERO_POINT, self.packed, self.scales, self.zero_points,
             None, 1.0, 0, torch.float32, "none", [], "",
         )  # fmt: skip

@@ -1,7 +1,6 @@
 """The engine that converts a model to an OpenVINO graph, for CPUs."""
 
 import warnings
-from typing import Any
 
 import numpy as np
 import openvino as ov
@@ -93,7 +92,7 @@ def _example(*, rows: int, tokens: int) -> tuple[torch.Tensor, torch.Tensor]:
     return input_ids, attention_mask
 
 
-def _precision(compiled: Any) -> str:
+def _precision(compiled: ov.CompiledModel) -> str:
     """Read what the plugin settled on: without bfloat16 instructions it computes in float32."""
     hint = compiled.get_property("INFERENCE_PRECISION_HINT")
     return next((name for name, kind in _HINTS.items() if kind == hint), str(hint))

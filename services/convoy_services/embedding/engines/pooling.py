@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers.utils import cached_file
+from transformers.utils.hub import cached_file
 
 POOLINGS = ("mean", "cls")
 
@@ -33,7 +33,8 @@ def _asked(config: dict[str, Any]) -> list[str]:
         return [mode] if isinstance(mode, str) else list(mode)
     prefix = "pooling_mode_"
     flags = [key for key, value in config.items() if key.startswith(prefix) and value is True]
-    return [flag.removeprefix(prefix).removesuffix("_tokens").removesuffix("_token") for flag in flags]
+    names = (flag.removeprefix(prefix) for flag in flags)
+    return [name.removesuffix("_tokens").removesuffix("_token") for name in names]
 
 
 def pool(kind: str, hidden: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:

@@ -39,7 +39,8 @@ class TorchEngine:
         return embeddings
 
     def _tensor(self, array: NDArray[np.int64]) -> torch.Tensor:
-        return torch.tensor(array, device=self._device)
+        """Copy: torch takes neither read-only memory without a warning nor negative strides."""
+        return torch.tensor(np.ascontiguousarray(array), device=self._device)
 
 
 def _refuse(precision: str, device: str, compiled: bool) -> None:
@@ -50,4 +51,4 @@ def _refuse(precision: str, device: str, compiled: bool) -> None:
     if precision == "int8" and compiled:
         raise ValueError("precision 'int8' does not compile: choose engine torch")
     if compiled and not shutil.which(os.environ.get("CXX", "g++")):
-        raise ValueError("engine 'torch-compile' needs a C++ compiler: install g++, or choose torch")
+        raise ValueError("engine 'torch-compile' needs a C++ compiler: install g++ or choose torch")

@@ -1,0 +1,75 @@
+"""Token ids to one vector a row."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convoy import Batch, Tensor
+from convoy.errors import invalid
+from convoy.tensor import Index
+from convoy_services.embedding.engines import Engine, open_engine, warm
+from convoy_services.embedding.engines.cut import cut
+from convoy_services.embedding.model import dimensions, locate
+from convoy_services.mesh.column import Column, Columns
+from convoy_services.mesh.stage import Inference
+
+
+class Encode(Inference):
+    """An encoder, its tokens pooled where they are: input_ids INT64 [-1] → pooled FP32 [d].
+
+    A batch is sorted by length and cut by a budget of tokens, padding included, so that little
+    is computed for nothing. The threads are the replica's CPUs; a GPU is used where Ray gives one.
+    """
+
+    consumes = Columns(input_ids=Column("INT64", [-1]))
+    cpus = 1
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        engine: str = "torch",
+        precision: str = "auto",
+        token_budget: int = 1024,
+    ) -> None:
+        """Take a Hugging Face encoder by hub id or folder; see ``engines`` for the choices."""
+        self._model = model
+        self._engine_name = engine
+        self._precision = precision
+        self._token_budget = token_budget
+        self.produces = Columns(pooled=Column("FP32", [dimensions(model)]))
+
+    def load(self) -> None:
+        """Bring the weights in; raises ValueError for settings that there are not, OSError."""
+        self._engine: Engine = open_engine(
+            self._engine_name,
+            locate(self._model),
+            self._precision,
+            threads=max(1, int(self.cpus)),
+            device="cuda" if self.gpus else "cpu",
+        )
+
+    def warm(self) -> None:
+        """Encode once, so that no caller pays for the first time."""
+        warm(self._engine)
+
+    def process(self, batch: Batch) -> Batch:
+        """Encode all rows."""
+        tokens = batch["input_ids"]
+        pooled = np.zeros((batch.rows, self._engine.dimensions), np.float32)
+        filled = np.flatnonzero(tokens.lengths)
+        for part in cut(tokens.lengths[filled], token_budget=self._token_budget):
+            index = filled[part]
+            pooled[index] = self._engine.encode(*pad(tokens, index))
+        empty = np.flatnonzero(tokens.lengths == 0).tolist()
+        failures = dict.fromkeys(empty, invalid("input_ids", "there are no tokens"))
+        return self.produces.pack(rows=batch.rows, failures=failures, pooled=pooled)
+
+
+def pad(tokens: Tensor, index: Index) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Lay some ragged rows out as ids and mask, both int64 [rows, longest]."""
+    rows = tokens.take(index)
+    lengths = rows.lengths
+    mask = np.arange(lengths.max(initial=1)) < lengths[:, None]
+    ids = np.zeros(mask.shape, np.int64)
+    ids[mask] = rows.data
+    return ids, mask.astype(np.int64)
