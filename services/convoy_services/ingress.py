@@ -33,7 +33,9 @@ class Ingress:
         """
         global _dispatcher
         if constants.RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD:
-            raise RuntimeError("set RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD=0: see docs/architecture.md")
+            raise RuntimeError(
+                "set RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD=0: see docs/architecture.md"
+            )
         links = {
             name: ServeLink(handle, {s: plan.stages[s] for s in plan.deployments[name].stages})
             for name, handle in hosts.items()

@@ -47,6 +47,6 @@ DTYPES: dict[Datatype, np.dtype[Any]] = {
 """The numpy dtype of each type's data; the data of BYTES is the bytes themselves."""
 
 TO_WIRE: dict[Datatype, pb.Datatype] = {
-    datatype: pb.Datatype.Value(f"DATATYPE_{datatype}") for datatype in Datatype
+    datatype: getattr(pb, f"DATATYPE_{datatype}") for datatype in Datatype
 }
 FROM_WIRE: dict[int, Datatype] = {number: datatype for datatype, number in TO_WIRE.items()}

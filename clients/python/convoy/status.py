@@ -12,6 +12,8 @@ from convoy.v1 import batch_pb2 as pb
 DOMAIN = "convoy"
 """The domain of every ErrorInfo: reasons are unique within it."""
 
+Detail = details.ErrorInfo | details.BadRequest | details.RetryInfo
+
 
 def to_status(error: ConvoyError) -> Status:
     """Write an error as a Status with ErrorInfo and, where they apply, BadRequest and RetryInfo."""
@@ -37,12 +39,9 @@ def from_status(status: Status) -> ConvoyError:
     info, bad, retry = details.ErrorInfo(), details.BadRequest(), details.RetryInfo()
     has_retry = False
     for detail in status.details:
-        if detail.Is(details.RetryInfo.DESCRIPTOR):
-            has_retry = _unpack(detail, retry)
-        elif detail.Is(details.ErrorInfo.DESCRIPTOR):
-            _unpack(detail, info)
-        elif detail.Is(details.BadRequest.DESCRIPTOR):
-            _unpack(detail, bad)
+        has_retry = _unpack(detail, retry) or has_retry
+        _unpack(detail, info)
+        _unpack(detail, bad)
     metadata = dict(info.metadata)
     stage = metadata.pop("stage", "")
     return ConvoyError(
@@ -90,14 +89,15 @@ def _code(number: int) -> Code:
     return Code(number) if number in Code._value2member_map_ else Code.UNKNOWN
 
 
-def _attach(status: Status, detail: details.ErrorInfo | details.BadRequest | details.RetryInfo) -> None:
+def _attach(status: Status, detail: Detail) -> None:
     packed = Any()
     packed.Pack(detail)
     status.details.append(packed)
 
 
-def _unpack(detail: Any, message: details.ErrorInfo | details.BadRequest | details.RetryInfo) -> bool:
+def _unpack(detail: Any, message: Detail) -> bool:
+    """Read a detail if it is of the message's type; one that is broken is passed over."""
     try:
-        return detail.Unpack(message)
+        return bool(detail.Unpack(message))
     except DecodeError:
         return False

@@ -34,7 +34,9 @@ class AdmissionQueue:
     def __init__(self, limits: Limits) -> None:
         """Start empty."""
         self._limits = limits
-        self._waiting = {priority: deque[Request]() for priority in range(URGENT, BACKGROUND - 1, -1)}
+        self._waiting = {
+            priority: deque[Request]() for priority in range(URGENT, BACKGROUND - 1, -1)
+        }
         self.rows = 0
         self.bytes = 0
 

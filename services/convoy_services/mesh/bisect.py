@@ -58,7 +58,9 @@ class Bisection:
             raise ValueError(f"{batch.rows} rows went in and {result.rows} came out")
         self._produces.check(result)
         failures = {row: as_error(error, self._stage) for row, error in result.failures.items()}
-        return Batch(rows=result.rows, columns=result.select(self._produces).columns, failures=failures)
+        return Batch(
+            rows=result.rows, columns=result.select(self._produces).columns, failures=failures
+        )
 
     def _all_fail(self, rows: int, error: ConvoyError) -> Batch:
         return blank(rows, self._produces, dict.fromkeys(range(rows), error))

@@ -14,9 +14,7 @@ LEAD = 1.5
 class Bottleneck:
     """Averages the compute time per row of each deployment, shared by its replicas."""
 
-    def __init__(
-        self, hops: Sequence[HopPlan], deployments: Mapping[str, DeploymentPlan]
-    ) -> None:
+    def __init__(self, hops: Sequence[HopPlan], deployments: Mapping[str, DeploymentPlan]) -> None:
         """Guess until there are reports: work is where the replicas are."""
         self._links = {hop.name: hop.link for hop in hops}
         self._replicas = {link: deployments[link].replicas for link in self._links.values()}

@@ -4,12 +4,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from convoy.v1 import batch_pb2, stage_pb2
 from convoy.wire import read_batch, write_batch
 from convoy_services.mesh.context import NORMAL, RowContext
 from convoy_services.mesh.hop import StageReport, StageRequest, StageResponse
 from convoy_services.mesh.stage import StageKind
+
+Payload = bytes | NDArray[np.uint8]
+"""A serialized message: bytes by value, an array by reference through the object store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,7 @@ class StageCodec:
         write_batch(request.batch, message.batch)
         return bytes(message.SerializeToString())
 
-    def parse_request(self, payload: bytes, now: float, timeout: float) -> StageRequest:
+    def parse_request(self, payload: Payload, now: float, timeout: float) -> StageRequest:
         """Parse a request; a row that names no deadline has ``timeout`` seconds.
 
         Raises DecodeError for bytes that are no message, ConvoyError for a faulty batch.
@@ -65,7 +69,7 @@ class StageCodec:
         message.report.bisections = report.bisections
         return message
 
-    def parse_response(self, payload: bytes) -> StageResponse:
+    def parse_response(self, payload: Payload) -> StageResponse:
         """Parse a response."""
         message = self.response.FromString(payload)
         report = message.report

@@ -35,7 +35,12 @@ class Column:
 
     def __reduce__(self) -> Any:
         """Pickle so that 'no default' stays itself across processes."""
-        return _column, (str(self.datatype), self.shape, self.optional, self.optional and self.default)
+        return _column, (
+            str(self.datatype),
+            self.shape,
+            self.optional,
+            self.optional and self.default,
+        )
 
     def __str__(self) -> str:
         """Write the type as the docs do: ``FP32 [384]``."""
@@ -69,7 +74,7 @@ class Column:
         return Tensor.concat([one] * rows) if rows else one.slice(0, 0)
 
 
-def _column(datatype: str, shape: tuple[int, ...], optional: bool, default: Any) -> Column:  # noqa: FBT001 (pickle)
+def _column(datatype: str, shape: tuple[int, ...], optional: bool, default: Any) -> Column:
     return Column(datatype, shape, default=default) if optional else Column(datatype, shape)
 
 
@@ -109,7 +114,9 @@ class Columns(Mapping[str, Column]):
                 raise ValueError(f"column {name} is missing")
             given = values[name]
             is_tensor = isinstance(given, Tensor)
-            columns[name] = given if is_tensor else Tensor.pack(given, column.datatype, column.shape)
+            columns[name] = (
+                given if is_tensor else Tensor.pack(given, column.datatype, column.shape)
+            )
         batch = Batch(rows=rows, columns=columns, failures=failures or {})
         self.check(batch)
         return batch

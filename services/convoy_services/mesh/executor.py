@@ -112,9 +112,11 @@ class Executor:
         if not hop.optional:
             table.add(index, batch)
             return
-        table.add(index, Batch(rows=batch.rows, columns=batch.columns, degradations=batch.degradations))
-        for row, error in batch.failures.items():
-            _miss(hop, table, index[row : row + 1], error)
+        table.add(
+            index, Batch(rows=batch.rows, columns=batch.columns, degradations=batch.degradations)
+        )
+        for row, reason in batch.failures.items():
+            _miss(hop, table, index[row : row + 1], reason)
 
 
 def _outward(hop: HopPlan, batch: Batch) -> Batch:

@@ -250,7 +250,10 @@ class _Wiring:
     def _fallbacks(self, draft: _Draft) -> dict[str, Fallback]:
         """Read what stands in for the step's columns."""
         optional = draft.config.optional
-        written: dict[str, Any] = {**(optional.fallback if optional else {}), **draft.config.fallback}
+        written: dict[str, Any] = {
+            **(optional.fallback if optional else {}),
+            **draft.config.fallback,
+        }
         return {
             name: Fallback(value["value"], value.get("like"))
             if isinstance(value, dict) and "value" in value

@@ -9,10 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convoy import Code, ConvoyError
-from convoy_services.mesh.codec import CODECS
+from convoy_services.mesh.codec import CODECS, Payload
 from convoy_services.mesh.executor import Executor
 from convoy_services.mesh.hop import StageReport, StageRequest, StageResponse
 from convoy_services.mesh.local import LocalStage
@@ -21,9 +20,6 @@ from convoy_services.mesh.stage import StageKind
 
 DEFAULT_TIMEOUT = 60.0
 """Seconds that a row has which names no deadline: only a stage called alone can have such."""
-
-Payload = bytes | NDArray[np.uint8]
-"""A serialized message: bytes by value, an array by reference through the object store."""
 
 
 class StageHost:
@@ -38,7 +34,9 @@ class StageHost:
         for stage in self._stages.values():
             compute.submit(stage.load).result()
         self._load_s = time.perf_counter() - started - self._import_s
-        self._shared = {(pipeline, hop.name): _Shared(pipeline, hop, self._stages) for pipeline, hop in shared}
+        self._shared = {
+            (pipeline, hop.name): _Shared(pipeline, hop, self._stages) for pipeline, hop in shared
+        }
 
     async def call(self, kind: str, payload: Payload) -> Payload:
         """Answer one serialized stage request with a serialized response.
@@ -93,4 +91,6 @@ class _Shared:
             expired=sum(r.expired for r in reports),
             bisections=sum(r.bisections for r in reports),
         )
-        return StageResponse(batch=table.result(self._columns, {name: name for name in self._columns}), report=report)
+        return StageResponse(
+            batch=table.result(self._columns, {name: name for name in self._columns}), report=report
+        )

@@ -64,7 +64,7 @@ class ServeLink:
         try:
             answer = await response
         except asyncio.CancelledError:
-            response.cancel()
+            response.cancel()  # type: ignore[no-untyped-call]  # Ray gives it no types
             raise
         self._growth = len(answer) / len(payload)
         return codec.parse_response(answer)
@@ -78,7 +78,11 @@ def from_serve(exc: Exception, stage: str) -> ConvoyError:
             return cause
         case RayActorError() | DeploymentUnavailableError():
             return ConvoyError(
-                Code.UNAVAILABLE, "it does not answer", "REPLICA_UNAVAILABLE", stage, retry_after=1.0
+                Code.UNAVAILABLE,
+                "it does not answer",
+                "REPLICA_UNAVAILABLE",
+                stage,
+                retry_after=1.0,
             )
         case BackPressureError():
             return ConvoyError(

@@ -18,11 +18,16 @@ from convoy_services.mesh.plan import MeshPlan, PipelinePlan
 from convoy_services.mesh.request import Request, expired
 from convoy_services.mesh.slots import Slots
 
+
 class Pipeline:
     """Runs requests: they wait, travel together, and are split again."""
 
     def __init__(
-        self, plan: PipelinePlan, mesh: MeshPlan, links: Mapping[str, Link], slots: Mapping[str, Slots]
+        self,
+        plan: PipelinePlan,
+        mesh: MeshPlan,
+        links: Mapping[str, Link],
+        slots: Mapping[str, Slots],
     ) -> None:
         """Run ``plan`` over ``links``, one batch a slot."""
         self.plan = plan

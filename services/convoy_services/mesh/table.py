@@ -59,7 +59,9 @@ class Table:
             value = fallback[name].value
             if (like := fallback[name].like) is not None:
                 lengths = self.columns[like].take(rows).lengths.tolist()
-                stand_in = Tensor.pack([[value] * n for n in lengths], column.datatype, column.shape)
+                stand_in = Tensor.pack(
+                    [[value] * n for n in lengths], column.datatype, column.shape
+                )
             else:
                 stand_in = column.repeat(value, len(rows))
             present = self.columns.get(name)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import DecodeError
@@ -20,7 +20,10 @@ class Servicer(Protocol):
     A server-streaming method is an asynchronous generator.
     """
 
-    descriptor: ClassVar[ServiceDescriptor]
+    @property
+    def descriptor(self) -> ServiceDescriptor:
+        """The service."""
+        ...
 
 
 class Dispatcher(Protocol):

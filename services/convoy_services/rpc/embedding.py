@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from convoy import Batch, Tensor, Violation
+from convoy import Batch, Datatype, Tensor, Violation
 from convoy.errors import invalid
 from convoy.v1 import embedding_pb2 as pb
 from convoy_services.mesh.mesh import Mesh
@@ -40,7 +40,9 @@ class EmbeddingServicer:
 def _inputs(request: pb.EmbedRequest) -> Batch:
     rows = len(request.texts)
     faults = [Violation("texts", "there are no texts")] if not rows else []
-    faults += [Violation(f"texts[{i}]", "the text is empty") for i, t in enumerate(request.texts) if not t]
+    faults += [
+        Violation(f"texts[{i}]", "the text is empty") for i, t in enumerate(request.texts) if not t
+    ]
     if request.HasField("dimensions") and not request.dimensions:
         faults.append(Violation("dimensions", "there must be at least one dimension"))
     if request.encoding not in ENCODINGS:
@@ -49,9 +51,9 @@ def _inputs(request: pb.EmbedRequest) -> Batch:
         raise invalid(faults[0].field, faults[0].description, *faults[1:])
     columns = {"text": Tensor.texts(request.texts)}
     if request.HasField("dimensions"):
-        columns["dimensions"] = Tensor.pack([request.dimensions] * rows, "INT32")
+        columns["dimensions"] = Tensor.pack([request.dimensions] * rows, Datatype.INT32)
     if request.HasField("normalize"):
-        columns["normalize"] = Tensor.pack([request.normalize] * rows, "BOOL")
+        columns["normalize"] = Tensor.pack([request.normalize] * rows, Datatype.BOOL)
     return Batch(rows=rows, columns=columns)
 
 

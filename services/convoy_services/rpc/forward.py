@@ -33,14 +33,14 @@ class Forward:
         try:
             return bytes(await response)
         except asyncio.CancelledError:
-            response.cancel()
+            response.cancel()  # type: ignore[no-untyped-call]  # Ray gives it no types
             raise
         except Exception as exc:
             raise from_serve(exc, INGRESS) from exc
 
     async def stream(self, method: str, request: bytes, call: Call) -> AsyncIterator[bytes]:
         """Answer with many messages; raises ConvoyError."""
-        streaming = self._ingress.options(stream=True)
+        streaming: Any = self._ingress.options(stream=True)
         replies = streaming.stream.remote(method, request, _timeout(call), dict(call.metadata))
         try:
             async for reply in replies:

@@ -34,7 +34,7 @@ def add_services_to_server(_: object, server: Any) -> None:
     _drain_before_stop(server, relay)
 
 
-def _add(server: Any, service: str, handlers: dict[str, grpc.RpcMethodHandler]) -> None:
+def _add(server: Any, service: str, handlers: "dict[str, grpc.RpcMethodHandler[Any, Any]]") -> None:
     server.add_passthrough_service(service)
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
     server.add_registered_method_handlers(service, handlers)
@@ -51,7 +51,7 @@ def _drain_before_stop(server: Any, relay: Relay) -> None:
     server.stop = drain_and_stop
 
 
-def _handler(method: MethodDescriptor, dispatcher: Dispatcher) -> grpc.RpcMethodHandler:
+def _handler(method: MethodDescriptor, dispatcher: Dispatcher) -> "grpc.RpcMethodHandler[Any, Any]":
     path = f"/{method.containing_service.full_name}/{method.name}"
 
     async def unary(request: bytes, context: Any) -> bytes:
@@ -74,7 +74,7 @@ def _handler(method: MethodDescriptor, dispatcher: Dispatcher) -> grpc.RpcMethod
 
 def _bidirectional(
     answer: Callable[[AsyncIterator[bytes], Call], AsyncIterator[bytes]],
-) -> grpc.RpcMethodHandler:
+) -> "grpc.RpcMethodHandler[Any, Any]":
     async def stream(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
         try:
             async for reply in answer(requests, _call(context)):

@@ -91,9 +91,7 @@ def _outputs(pipeline: Pipeline, names: Sequence[str]) -> Sequence[str]:
 
 def _columns(columns: Columns) -> list[pb.ColumnSpec]:
     return [
-        pb.ColumnSpec(
-            name=name, datatype=TO_WIRE[c.datatype], shape=c.shape, optional=c.optional
-        )
+        pb.ColumnSpec(name=name, datatype=TO_WIRE[c.datatype], shape=c.shape, optional=c.optional)
         for name, c in columns.items()
     ]
 

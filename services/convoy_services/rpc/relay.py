@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 
 from google.protobuf.message import DecodeError
 
@@ -96,7 +97,7 @@ class _Stream:
                 else:
                     task = asyncio.create_task(self._answer(call.id, call.start))
                     self._calls[call.id] = task
-                    task.add_done_callback(lambda _, id_=call.id: self._finish(id_))
+                    task.add_done_callback(partial(self._finish, call.id))
 
     async def _answer(self, call_id: int, start: pb.RelayStart) -> None:
         deadline = None
@@ -119,7 +120,7 @@ class _Stream:
         status = to_status(error).SerializeToString()
         self._replies.put_nowait(pb.RelayReply(id=call_id, status=status, end=True))
 
-    def _finish(self, call_id: int) -> None:
+    def _finish(self, call_id: int, _: object) -> None:
         del self._calls[call_id]
         self._wake_if_idle()
 

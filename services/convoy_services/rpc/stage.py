@@ -27,7 +27,9 @@ class _StageServicer:
         """Send a batch to the one stage that it names."""
         stage = self._mesh.plan.stages.get(message.stage)
         if stage is None or stage.kind is not self.kind:
-            known = ", ".join(s.name for s in self._mesh.plan.stages.values() if s.kind is self.kind)
+            known = ", ".join(
+                s.name for s in self._mesh.plan.stages.values() if s.kind is self.kind
+            )
             raise ConvoyError(
                 Code.NOT_FOUND,
                 f"there is no {self.kind} stage {message.stage!r}; there are: {known or 'none'}",
@@ -48,7 +50,8 @@ class PreprocessServicer(_StageServicer):
 
     async def Preprocess(self, request: pb.PreprocessRequest, call: Call) -> pb.PreprocessResponse:
         """Run one batch through one stage."""
-        return await self._run(request, call)
+        response: pb.PreprocessResponse = await self._run(request, call)
+        return response
 
 
 class InferenceServicer(_StageServicer):
@@ -59,7 +62,8 @@ class InferenceServicer(_StageServicer):
 
     async def Infer(self, request: pb.InferRequest, call: Call) -> pb.InferResponse:
         """Run one batch through one stage."""
-        return await self._run(request, call)
+        response: pb.InferResponse = await self._run(request, call)
+        return response
 
     async def InferStream(
         self, request: pb.InferStreamRequest, call: Call
@@ -79,4 +83,5 @@ class PostprocessServicer(_StageServicer):
         self, request: pb.PostprocessRequest, call: Call
     ) -> pb.PostprocessResponse:
         """Run one batch through one stage."""
-        return await self._run(request, call)
+        response: pb.PostprocessResponse = await self._run(request, call)
+        return response

@@ -90,15 +90,17 @@ def test_an_engine_stays_close_to_float32(name: str, kind: str, least: float) ->
     assert worst_cosine(embeddings, reference()) > least
 
 
+@pytest.mark.parametrize("row", range(len(TEXTS)))
 @pytest.mark.parametrize(
-    ("name", "kind"), [("torch", "float32"), ("torch", "int8"), ("openvino", "float32")]
+    ("name", "kind", "atol"),
+    [("torch", "float32", 5e-6), ("openvino", "float32", 5e-6), ("torch", "int8", 0.02)],
 )
-def test_a_row_in_a_batch_equals_the_row_alone(name: str, kind: str) -> None:
+def test_a_row_in_a_batch_equals_the_row_alone(name: str, kind: str, atol: float, row: int) -> None:
+    """In int8 a difference in the last bit may tip a value over to the next of 127 levels."""
     ids, mask = tokens()
-    batch = engine(name, kind).encode(ids, mask)
-    for row, length in enumerate(mask.sum(axis=1)):
-        alone = engine(name, kind).encode(ids[row : row + 1, :length], mask[row : row + 1, :length])
-        np.testing.assert_allclose(alone[0], batch[row], atol=5e-6)
+    one = (slice(row, row + 1), slice(int(mask[row].sum())))
+    alone = engine(name, kind).encode(ids[one], mask[one])
+    np.testing.assert_allclose(alone[0], engine(name, kind).encode(ids, mask)[row], atol=atol)
 
 
 @pytest.mark.parametrize("name", ["torch", "openvino"])
@@ -117,12 +119,12 @@ def test_a_later_call_leaves_an_earlier_result_alone(name: str) -> None:
     np.testing.assert_array_equal(first, kept)
 
 
-def test_read_only_arrays_are_taken() -> None:
+@pytest.mark.parametrize("name", ["torch", "openvino"])
+def test_read_only_arrays_are_taken(name: str) -> None:
     """Ray hands arrays over read-only, and torch warns where it would alias them."""
     ids, mask = (array.copy() for array in tokens())
     ids.flags.writeable = mask.flags.writeable = False
-    for name in ("torch", "openvino"):
-        assert worst_cosine(engine(name, "float32").encode(ids, mask), reference()) > 0.9999
+    assert worst_cosine(engine(name, "float32").encode(ids, mask), reference()) > 0.9999
 
 
 def test_warming_takes_every_shape_without_a_word() -> None:

@@ -1,0 +1,1 @@
+"""The main job on real input: semantic search over the docstrings of the standard library."""
