@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import prod
 from typing import Any, Self
 
@@ -102,7 +103,7 @@ class Tensor:
 
     @property
     def array(self) -> NDArray[Any]:
-        """The dense values, [rows, *shape]; of a ragged tensor all entries, [entries, *shape[1:]]."""
+        """The values, [rows, *shape]; of a ragged tensor all entries, [entries, *shape[1:]]."""
         _expect(self.offsets is None, "BYTES have no dense array; read elements()")
         if self.splits is None:
             return self.data.reshape(self.rows, *self.shape)
@@ -128,7 +129,7 @@ class Tensor:
         """All elements of BYTES, those of every row end to end."""
         assert self.offsets is not None
         raw, ends = self.data.tobytes(), self.offsets.tolist()
-        return [raw[a:b] for a, b in zip(ends[:-1], ends[1:], strict=True)]
+        return [raw[a:b] for a, b in pairwise(ends)]
 
     def strings(self) -> list[str]:
         """All elements of BYTES as text. Raises UnicodeDecodeError where they are not UTF-8."""
@@ -147,7 +148,7 @@ class Tensor:
         if not self.width:
             entries = np.empty((int(self.splits[-1]), *self.shape[1:])).tolist()
         ends = self.splits.tolist()
-        return [entries[a:b] for a, b in zip(ends[:-1], ends[1:], strict=True)]
+        return [entries[a:b] for a, b in pairwise(ends)]
 
     # Cutting and joining
 
@@ -274,6 +275,6 @@ def _check_ascending(name: str, ends: Index, parts: int) -> None:
     _expect(bool(np.all(ends[1:] >= ends[:-1])), f"{name} does not ascend")
 
 
-def _expect(holds: bool, otherwise: str) -> None:
+def _expect(holds: object, otherwise: str) -> None:
     if not holds:
         raise ValueError(otherwise)

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from convoy import Batch, ConvoyError, Datatype, Tensor, Violation
 from convoy.errors import invalid
 
-_REQUIRED = object()
+
+class _Default(Enum):
+    NONE = "no default"
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -24,7 +27,7 @@ class Column:
     default: Any
 
     def __init__(
-        self, datatype: str, shape: Sequence[int] = (), *, default: Any = _REQUIRED
+        self, datatype: str, shape: Sequence[int] = (), *, default: Any = _Default.NONE
     ) -> None:
         """Raise ValueError where the type is unknown or a size is neither positive nor -1."""
         if any(size < 1 and not (i == 0 and size == -1) for i, size in enumerate(shape)):
@@ -33,15 +36,6 @@ class Column:
         object.__setattr__(self, "shape", tuple(shape))
         object.__setattr__(self, "default", default)
 
-    def __reduce__(self) -> Any:
-        """Pickle so that 'no default' stays itself across processes."""
-        return _column, (
-            str(self.datatype),
-            self.shape,
-            self.optional,
-            self.optional and self.default,
-        )
-
     def __str__(self) -> str:
         """Write the type as the docs do: ``FP32 [384]``."""
         return f"{self.datatype} {list(self.shape)}"
@@ -49,7 +43,7 @@ class Column:
     @property
     def optional(self) -> bool:
         """Whether callers may leave the column out."""
-        return self.default is not _REQUIRED
+        return self.default is not _Default.NONE
 
     @property
     def ragged(self) -> bool:
@@ -72,10 +66,6 @@ class Column:
         """Give the same value for each of ``rows`` rows."""
         one = Tensor.pack([value], self.datatype, self.shape)
         return Tensor.concat([one] * rows) if rows else one.slice(0, 0)
-
-
-def _column(datatype: str, shape: tuple[int, ...], optional: bool, default: Any) -> Column:
-    return Column(datatype, shape, default=default) if optional else Column(datatype, shape)
 
 
 class Columns(Mapping[str, Column]):

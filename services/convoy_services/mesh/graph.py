@@ -199,7 +199,7 @@ class _Wiring:
 
     def _give(self, draft: _Draft) -> None:
         """Note what the step adds."""
-        if draft.name in {name for name in self._producers.values()}:
+        if draft.name in self._producers.values():
             self._wrong(draft.path, f"there are two steps {draft.name}; give one another name")
         for theirs, ours in draft.produces.items():
             if (other := self._producers.get(ours)) is not None:

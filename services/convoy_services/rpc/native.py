@@ -90,7 +90,7 @@ def _call(context: Any) -> Call:
     remaining = context.time_remaining()
     return Call(
         deadline=None if remaining is None else asyncio.get_running_loop().time() + remaining,
-        metadata={key: value for key, value in context.invocation_metadata() or ()},
+        metadata=dict(context.invocation_metadata() or ()),
     )
 
 
