@@ -13,6 +13,9 @@ from convoy.datatype import DTYPES, Datatype
 
 Index = NDArray[np.int64]
 
+MAX_DIMENSIONS = 32
+"""Of a row: numpy takes twice as many, and the product of millions takes minutes."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tensor:
@@ -56,9 +59,9 @@ class Tensor:
             offsets = ascending([len(v) for v in flat])
             data: NDArray[Any] = np.frombuffer(b"".join(flat), np.uint8)
         else:
-            array = np.asarray(values)
+            array = _convert(values, DTYPES[datatype])
             offsets = None
-            data = np.ascontiguousarray(array, dtype=DTYPES[datatype]).reshape(-1)
+            data = np.ascontiguousarray(array).reshape(-1)
         inner = shape[1:] if splits is not None else shape
         count = int(splits[-1]) if splits is not None else len(values)
         if splits is None:
@@ -222,9 +225,13 @@ class Tensor:
 
     def check(self) -> None:
         """Raise ValueError where lengths, splits and offsets contradict each other."""
+        most = MAX_DIMENSIONS
+        _expect(len(self.shape) <= most, f"{len(self.shape)} dimensions; the limit is {most}")
         _expect(all(d >= 0 for d in self.shape[1:]), "only the first dimension may be -1")
         ragged = bool(self.shape) and self.shape[0] < 0
         _expect(not ragged or self.shape[0] == -1, "a dimension is a size, or -1 for ragged")
+        # Rows without elements would let few bytes stand for any number of rows or entries.
+        _expect(0 not in self.shape, "a size is positive")
         _expect(ragged == (self.splits is not None), "row_splits belong to ragged rows alone")
         is_bytes = self.datatype is Datatype.BYTES
         _expect(is_bytes == (self.offsets is not None), "offsets belong to BYTES alone")
@@ -241,6 +248,8 @@ class Tensor:
             len(self.data) == count,
             f"the data holds {len(self.data)} {unit} where shape and rows call for {count}",
         )
+        if self.datatype is Datatype.BOOL:
+            _expect(int(self.data.view(np.uint8).max(initial=0)) <= 1, "a BOOL is 0 or 1")
 
 
 def ascending(lengths: Iterable[int] | Index) -> Index:
@@ -249,6 +258,23 @@ def ascending(lengths: Iterable[int] | Index) -> Index:
     ends = np.zeros(len(lengths) + 1, np.int64)
     np.cumsum(lengths, out=ends[1:])
     return ends
+
+
+def _convert(values: Any, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Make an array; only floats may be rounded. Raises ValueError for values out of range."""
+    plain = np.asarray(values)
+    if plain.dtype == dtype:
+        return plain
+    _expect(plain.dtype.kind not in "OSU", f"the values are not all {dtype.name}")
+    try:
+        with np.errstate(all="ignore"):
+            array = np.asarray(values, dtype)  # not from plain: [0, 2**63] is float64 there
+    except OverflowError as exc:
+        raise ValueError(f"a value is out of the range of {dtype.name}") from exc
+    exact = dtype.kind in "biu"
+    same = array == plain if exact else np.isfinite(array) == np.isfinite(plain)
+    _expect(bool(np.all(same)), f"a value is out of the range of {dtype.name}")
+    return array
 
 
 def _gather(ends: Index, index: Index) -> tuple[Index, Index]:

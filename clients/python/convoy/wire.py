@@ -37,6 +37,13 @@ def read_batch(message: pb.Batch, path: str = "batch") -> Batch:
         except ValueError as exc:
             where = f"{path}.tensors[{i}]"
             faults.append(Violation(where, f"{tensor.name or 'a tensor without a name'}: {exc}"))
+    beyond = f"there are {rows} rows"
+    for i, failure in enumerate(message.failures):
+        if failure.row >= rows:
+            faults.append(Violation(f"{path}.failures[{i}].row", beyond))
+    for i, degradation in enumerate(message.degradations):
+        if max(degradation.rows, default=-1) >= rows:
+            faults.append(Violation(f"{path}.degradations[{i}].rows", beyond))
     if faults:
         raise invalid(faults[0].field, faults[0].description, *faults[1:], reason="INVALID_TENSOR")
     return Batch(

@@ -57,6 +57,8 @@ class Bisection:
         if result.rows != batch.rows:
             raise ValueError(f"{batch.rows} rows went in and {result.rows} came out")
         self._produces.check(result)
+        if not all(0 <= row < batch.rows for row in result.failures):
+            raise ValueError("a row failed that there is not")
         failures = {row: as_error(error, self._stage) for row, error in result.failures.items()}
         return Batch(
             rows=result.rows, columns=result.select(self._produces).columns, failures=failures

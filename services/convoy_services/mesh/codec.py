@@ -6,14 +6,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convoy.errors import invalid
 from convoy.v1 import batch_pb2, stage_pb2
 from convoy.wire import read_batch, write_batch
-from convoy_services.mesh.context import NORMAL, RowContext
+from convoy_services.mesh.context import MAX_ROWS, NORMAL, RowContext
 from convoy_services.mesh.hop import StageReport, StageRequest, StageResponse
 from convoy_services.mesh.stage import StageKind
 
 Payload = bytes | NDArray[np.uint8]
 """A serialized message: bytes by value, an array by reference through the object store."""
+
+FAR = 1e9
+"""Seconds: a deadline further away crosses as this, for int64 does not hold every float."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ class StageCodec:
 
         Raises DecodeError for bytes that are no message, ConvoyError for a faulty batch.
         """
-        return self.read_request(self.request.FromString(payload), now, timeout)
+        return self.read_request(self.request.FromString(memoryview(payload)), now, timeout)
 
     def read_request(self, message: Any, now: float, timeout: float) -> StageRequest:
         """Read a parsed request message."""
@@ -71,7 +75,7 @@ class StageCodec:
 
     def parse_response(self, payload: Payload) -> StageResponse:
         """Parse a response."""
-        message = self.response.FromString(payload)
+        message = self.response.FromString(memoryview(payload))
         report = message.report
         return StageResponse(
             batch=read_batch(message.batch),
@@ -93,7 +97,8 @@ CODECS = {
 
 def _write_context(rows: RowContext, message: batch_pb2.RowContext, now: float) -> None:
     message.ids = rows.ids.tobytes()
-    message.remaining_us = ((rows.deadlines - now) * 1e6).astype("<i8").tobytes()
+    remaining = np.minimum(rows.deadlines - now, FAR)
+    message.remaining_us = (remaining * 1e6).astype("<i8").tobytes()
     message.priorities = rows.priorities.tobytes()
     if rows.traceparents:
         message.traceparents.extend(rows.traceparents)
@@ -104,14 +109,26 @@ def _write_context(rows: RowContext, message: batch_pb2.RowContext, now: float) 
 def _read_context(
     message: batch_pb2.RowContext, count: int, now: float, timeout: float
 ) -> RowContext:
-    remaining = np.frombuffer(message.remaining_us, "<i8")
-    deadlines = now + remaining / 1e6 if len(remaining) else np.full(count, now + timeout)
-    ids = np.frombuffer(message.ids, "<u8") if message.ids else np.arange(count, dtype=np.uint64)
-    priorities = np.frombuffer(message.priorities or bytes([NORMAL]) * count, np.uint8)
+    """Raises ConvoyError INVALID_ARGUMENT where a field has other rows than the batch."""
+    if count > MAX_ROWS:
+        raise invalid("batch.rows", f"{count} rows; the limit is {MAX_ROWS}")
+    ids, remaining, priorities = message.ids, message.remaining_us, message.priorities
+    traceparents, tenants = list(message.traceparents), list(message.tenants)
+    for name, length, due in (
+        ("ids", len(ids), 8 * count),
+        ("remaining_us", len(remaining), 8 * count),
+        ("priorities", len(priorities), count),
+        ("traceparents", len(traceparents), count),
+        ("tenants", len(tenants), count),
+    ):
+        if length not in (0, due):
+            raise invalid(f"rows.{name}", f"the length is {length}; due are {due}, or none")
     return RowContext(
-        ids=ids,
-        deadlines=deadlines,
-        priorities=priorities,
-        traceparents=list(message.traceparents),
-        tenants=list(message.tenants),
+        ids=np.frombuffer(ids, "<u8") if ids else np.arange(count, dtype=np.uint64),
+        deadlines=now + np.frombuffer(remaining, "<i8") / 1e6
+        if remaining
+        else np.full(count, now + timeout),
+        priorities=np.frombuffer(priorities or bytes([NORMAL]) * count, np.uint8),
+        traceparents=traceparents,
+        tenants=tenants,
     )

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from convoy.tensor import Index
 
+MAX_ROWS = 65535
+"""Rows of one request: their ids are told apart by 16 bits."""
+
 URGENT, NORMAL, BACKGROUND = 2, 1, 0
 """The priorities of a row."""
 

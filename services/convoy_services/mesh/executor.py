@@ -71,19 +71,27 @@ class Executor:
         model_version: str,
         gone: Callable[[], Index],
     ) -> None:
-        """Take the rows that are still wanted over one hop, and what comes back into the table."""
+        """Take the rows that are still wanted over one hop."""
         now = asyncio.get_running_loop().time()
         table.alive[gone()] = False
         late = np.flatnonzero(table.alive & (rows.deadlines <= now))
         if len(late):
             table.fail(late, expired())
         index = np.flatnonzero(table.alive)
-        if hop.when is not None:
-            chosen = table.columns[hop.when].array[index]
-            table.fill(index[~chosen], hop.columns, hop.fallback)
-            index = index[chosen]
+        if hop.when is None:
+            await self._ask(hop, table, rows, index, model_version)
+            return
+        chosen = table.columns[hop.when].array[index]
+        await self._ask(hop, table, rows, index[chosen], model_version)
+        table.fill(index[~chosen], hop.columns, hop.fallback)
+
+    async def _ask(
+        self, hop: HopPlan, table: Table, rows: RowContext, index: Index, model_version: str
+    ) -> None:
+        """Send the rows named by ``index``, and put what comes back into the table."""
         if not len(index):
             return
+        now = asyncio.get_running_loop().time()
         crossing = rows if len(index) == table.rows else rows.take(index)
         if hop.budget is not None:
             crossing = crossing.until(now + hop.budget)

@@ -55,6 +55,8 @@ class Table:
 
     def fill(self, rows: Index, columns: Columns, fallback: Mapping[str, Fallback]) -> None:
         """Put the fallback of each column in the place of the given rows."""
+        if not len(rows):
+            return
         for name, column in columns.items():
             value = fallback[name].value
             if (like := fallback[name].like) is not None:

@@ -37,7 +37,7 @@ def test_a_slice_is_the_lists_slice(column: Column, data: st.DataObject) -> None
 def test_rows_come_in_the_order_that_take_names(column: Column, data: st.DataObject) -> None:
     tensor, nested = column
     row = st.integers(0, tensor.rows - 1) if tensor.rows else st.nothing()
-    index = data.draw(st.lists(row, max_size=7))
+    index = data.draw(st.lists(row, max_size=7 if tensor.rows else 0))
     taken = tensor.take(np.array(index, np.int64))
     taken.check()
     assert taken.tolist() == [nested[i] for i in index]
@@ -138,7 +138,6 @@ def test_bytes_that_are_no_text_are_no_strings() -> None:
         (["seven"], Datatype.INT64, ()),
         ([None], Datatype.FP32, ()),
         ([1], Datatype.BYTES, ()),
-        ([["a"]], Datatype.BYTES, ()),
         ([[["a"], ["b", "c"]]], Datatype.BYTES, (-1, 1)),
         ([256], Datatype.UINT8, ()),
         ([-1], Datatype.UINT64, ()),

@@ -1,0 +1,22 @@
+"""The command ``convoy``: one file a command; what a command needs is imported when it runs."""
+
+import typer
+
+from convoy_services.cli.call import call
+from convoy_services.cli.check import check
+from convoy_services.cli.down import down
+from convoy_services.cli.export import export
+from convoy_services.cli.graph import graph
+from convoy_services.cli.status import status
+from convoy_services.cli.up import up
+
+app = typer.Typer(
+    name="convoy",
+    help="A gRPC inference mesh on Ray Serve.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (up, status, down, call, graph, check):
+    app.command()(command)
+app.add_typer(export, name="export")

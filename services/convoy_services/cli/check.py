@@ -1,0 +1,19 @@
+"""``convoy check``: every error of a mesh.yaml at once."""
+
+from convoy_services.cli import source
+from convoy_services.cli.console import out
+
+
+def check(config: source.Config = None) -> None:
+    """Check a mesh.yaml without starting anything."""
+    file = source.load(config)
+    mesh = source.checked(file)
+    out.print(
+        f"{file.path} is fine: {_count(len(mesh.pipelines), 'pipeline')}, "
+        f"{_count(len(mesh.stages), 'stage')}, {_count(len(mesh.deployments), 'deployment')}",
+        markup=False,
+    )
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

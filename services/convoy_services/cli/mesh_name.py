@@ -1,0 +1,7 @@
+"""The option that names a mesh on this machine."""
+
+from typing import Annotated
+
+import typer
+
+MeshName = Annotated[str, typer.Option("--name", help="Which of the meshes on this machine.")]

@@ -1,0 +1,57 @@
+"""Which mesh.yaml a command works on, and what it says."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from convoy_services.cli.console import err, fail
+
+if TYPE_CHECKING:
+    from convoy_services.mesh.plan import MeshPlan
+
+OWN = Path("mesh.yaml")
+PACKAGED = Path(__file__).parent.parent / "mesh.yaml"
+
+Config = Annotated[
+    Path | None,
+    typer.Argument(metavar="[MESH.YAML]", help="Default: ./mesh.yaml, else the one that ships."),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class MeshFile:
+    """A mesh.yaml."""
+
+    path: Path
+    text: str
+    home: Path
+    """The folder where its stages are looked for besides the installed packages."""
+
+
+def load(path: Path | None) -> MeshFile:
+    """Read a mesh.yaml; ends the command where there is none."""
+    chosen = path or (OWN if OWN.exists() else PACKAGED)
+    try:
+        text = chosen.read_text()
+    except OSError as exc:
+        fail(f"{chosen}: {exc.strerror}")
+    return MeshFile(chosen, text, Path.cwd() if chosen is PACKAGED else chosen.absolute().parent)
+
+
+def checked(file: MeshFile) -> "MeshPlan":
+    """Check a mesh.yaml as a whole; ends the command with a line for each problem."""
+    from convoy_services.config import ConfigError, parse
+    from convoy_services.mesh.graph import plan
+
+    sys.path.insert(0, str(file.home))
+    try:
+        return plan(parse(file.text))
+    except ConfigError as exc:
+        for problem in exc.problems:
+            place = f"{file.path}:{problem.line}" if problem.line else str(file.path)
+            err.print(f"{place}:", style="bold", markup=False, end=" ")
+            err.print(str(problem).removeprefix(f"line {problem.line}: "), markup=False)
+        raise typer.Exit(1) from None

@@ -1,0 +1,92 @@
+"""``convoy status``: what runs on this machine."""
+
+import json
+import time
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from convoy_services.cli.console import fail, out
+from convoy_services.cli.mesh_name import MeshName
+from convoy_services.local.errors import MeshError
+from convoy_services.local.mesh import LocalMesh
+from convoy_services.local.state import MeshState
+
+RUNNING = "RUNNING"
+
+
+def status(
+    *,
+    name: MeshName = "default",
+    as_json: Annotated[bool, typer.Option("--json", help="Write the state as JSON.")] = False,
+) -> None:
+    """Show pipelines, deployments and processes; the exit status is 0 only when all is well."""
+    try:
+        mesh = LocalMesh.find(name)
+    except MeshError as exc:
+        fail(str(exc))
+    if mesh is None:
+        fail(f"no mesh {name} is running")
+    state = mesh.status()
+    if as_json:
+        typer.echo(json.dumps(state, indent=2))
+    else:
+        _show(state)
+    if state["state"] != RUNNING:
+        raise typer.Exit(1)
+
+
+def _show(state: MeshState) -> None:
+    age = timedelta(seconds=round(time.time() - state["since"]))
+    out.print(f"mesh [bold]{state['name']}[/], {state['state']}, for {age}")
+    if state["message"]:
+        out.print(state["message"], style="red", markup=False)
+    times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in state["start_s"].items())
+    rows = {
+        "gRPC": f"{state['target']} ({state['mode']})",
+        "pipelines": ", ".join(state["pipelines"]),
+        "start": times,
+        "other ports": ", ".join(f"{k} {v}" for k, v in state["ports"].items() if k != "grpc"),
+        "log": state["log"],
+    }
+    for what, value in rows.items():
+        out.print(f"{what:<12}{value}", markup=False)
+    out.print()
+    out.print(_deployments(state))
+    out.print(_processes(state))
+
+
+def _deployments(state: MeshState) -> Table:
+    table = Table("deployment", "state", "replicas", "stages", box=None, header_style="bold")
+    for column in ("ready", "import", "load"):
+        table.add_column(column, justify="right")
+    for name, deployment in state["deployments"].items():
+        table.add_row(
+            name,
+            deployment["state"],
+            ", ".join(f"{n} {of}" for of, n in deployment["replicas"].items()),
+            ", ".join(deployment["stages"]),
+            *(_seconds(deployment[key]) for key in ("seconds", "import_s", "load_s")),
+        )
+    return table
+
+
+def _processes(state: MeshState) -> Table:
+    table = Table("process", box=None, header_style="bold")
+    table.add_column("pid", justify="right")
+    table.add_column("memory", justify="right")
+    for process in state["processes"]:
+        table.add_row(process["name"], str(process["pid"]), _megabytes(process["memory"]))
+    total = sum(process["memory"] for process in state["processes"])
+    table.add_row("all", "", _megabytes(total), style="bold")
+    return table
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f} s"
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.0f} MB"

@@ -1,0 +1,85 @@
+"""``convoy up``: start the mesh, here or on a cluster."""
+
+import signal
+from contextlib import suppress
+from typing import Annotated
+
+import typer
+
+from convoy_services.cli import source
+from convoy_services.cli.console import err, fail, out
+from convoy_services.cli.mesh_name import MeshName
+from convoy_services.local.errors import MeshError
+from convoy_services.local.events import Event, Kind
+from convoy_services.local.mesh import LocalMesh
+
+
+def up(
+    config: source.Config = None,
+    *,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Return when it is ready; `convoy down` ends it.")
+    ] = False,
+    name: MeshName = "default",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where callers find it.")] = 9000,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Serve's default proxy instead of HAProxy.")
+    ] = False,
+    address: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="A Ray cluster's dashboard: start the mesh there."),
+    ] = None,
+) -> None:
+    """Start the mesh on this machine and stay until Ctrl-C; or start it on a cluster."""
+    file = source.load(config)
+    source.checked(file)
+    try:
+        if address is not None:
+            from convoy_services.cli.cluster import deploy
+
+            with err.status("starting"):
+                for deployment, seconds in deploy(address, file.text, port=port, plain=plain):
+                    _line(deployment, seconds)
+            out.print(f"ready: gRPC on port {port} of the cluster's nodes", style="bold green")
+            return
+        mesh = LocalMesh.start(
+            file.text, name=name, home=file.home, port=port, plain=plain, detach=detach
+        )
+        _run(mesh, detach=detach)
+    except MeshError as exc:
+        fail(str(exc))
+
+
+def _run(mesh: LocalMesh, *, detach: bool) -> None:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    leave = False
+    try:
+        with err.status("starting"):
+            mesh.wait(_show)
+        out.print(f"ready: gRPC on {mesh.target}", style="bold green")
+        leave = detach
+        if not detach:
+            with suppress(KeyboardInterrupt):
+                mesh.stay()
+    finally:
+        if not leave:
+            err.print("ending")
+            mesh.stop()
+
+
+def _show(event: Event) -> None:
+    """Write a line for each thing that is ready."""
+    match event.kind:
+        case Kind.STAGE:
+            times = f"import {event.import_s:.1f} s, load {event.load_s:.1f} s"
+            for stage in event.stages:
+                where = "" if stage == event.deployment else f", in {event.deployment}"
+                _line(f"stage {stage}", event.seconds, times + where)
+        case Kind.RAY | Kind.SERVE:
+            _line(event.kind.value.capitalize(), event.seconds)
+        case Kind.READY:
+            _line("all", event.seconds)
+
+
+def _line(what: str, seconds: float, more: str = "") -> None:
+    out.print(f"[green]✓[/] {what:<26}{seconds:6.1f} s  [dim]{more}[/]")

@@ -1,0 +1,104 @@
+"""Serve on a running Ray: the mesh's application, deployed and watched until it is healthy."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import grpc.aio
+from ray import serve
+from ray.serve import RunTarget
+from ray.serve.config import HTTPOptions, gRPCOptions
+from ray.serve.schema import ApplicationStatus, ApplicationStatusOverview
+
+from convoy.v1 import pipeline_pb2, pipeline_pb2_grpc
+from convoy_services.app import assemble
+from convoy_services.local.errors import MeshError, not_started
+from convoy_services.local.events import Event, Kind
+from convoy_services.local.ports import LOOPBACK, Ports
+from convoy_services.mesh.plan import MeshPlan
+from convoy_services.rpc.forward import APP, INGRESS
+from convoy_services.serve_config import SERVICERS
+
+PERIOD = 0.1
+"""Seconds between two looks at what Serve is doing."""
+
+
+def start_serve(ports: Ports) -> None:
+    """Start Serve and wait for its proxies."""
+    serve.start(
+        http_options=HTTPOptions(host=LOOPBACK, port=ports.http),
+        grpc_options=gRPCOptions(port=ports.grpc, grpc_servicer_functions=[SERVICERS]),
+    )
+
+
+def deploy(mesh: MeshPlan, *, ingress_cpus: float) -> None:
+    """Hand the application to Serve without waiting for it."""
+    serve.run_many(
+        [RunTarget(assemble(mesh, ingress_cpus=ingress_cpus), name=APP)],
+        wait_for_ingress_deployment_creation=False,
+        wait_for_applications_running=False,
+    )
+
+
+async def stages_ready(mesh: MeshPlan) -> AsyncIterator[Event]:
+    """Give an event for each deployment as it becomes healthy, until all are.
+
+    Raises MeshError with the name of the stage that cannot start and why.
+    """
+    started = time.monotonic()
+    waiting = {*mesh.deployments, INGRESS}
+    while waiting:
+        await asyncio.sleep(PERIOD)
+        application = await status()
+        if application is None:
+            continue
+        if application.status is ApplicationStatus.DEPLOY_FAILED:
+            raise _error(application)
+        for name, deployment in application.deployments.items():
+            if name in waiting and deployment.status is DeploymentStatus.HEALTHY:
+                waiting.remove(name)
+                if name in mesh.deployments:
+                    yield await _event(mesh, name, time.monotonic() - started)
+
+
+async def status() -> ApplicationStatusOverview | None:
+    """Give what Serve knows of the application."""
+    return (await asyncio.to_thread(serve.status)).applications.get(APP)
+
+
+async def answer(ports: Ports) -> None:
+    """Wait until a call through the mesh's port is answered."""
+    async with grpc.aio.insecure_channel(ports.target) as channel:
+        stub = pipeline_pb2_grpc.PipelineServiceStub(channel)
+        while True:
+            try:
+                await stub.List(pipeline_pb2.ListRequest(), timeout=2)
+            except grpc.aio.AioRpcError:
+                await asyncio.sleep(PERIOD)
+            else:
+                return
+
+
+async def stop_serve() -> None:
+    """Let what is under way finish and end every replica; gives up after half a minute."""
+    await serve.shutdown_async()
+
+
+async def _event(mesh: MeshPlan, name: str, seconds: float) -> Event:
+    described: Mapping[str, Any] = await serve.get_deployment_handle(name, APP).describe.remote()
+    return Event(
+        kind=Kind.STAGE,
+        seconds=seconds,
+        deployment=name,
+        stages=mesh.deployments[name].stages,
+        import_s=described["import_s"],
+        load_s=described["load_s"],
+    )
+
+
+def _error(application: ApplicationStatusOverview) -> MeshError:
+    failed = (DeploymentStatus.DEPLOY_FAILED, DeploymentStatus.UNHEALTHY)
+    deployments = application.deployments.items()
+    messages = {name: d.message for name, d in deployments if d.status in failed}
+    return not_started(messages, application.message)

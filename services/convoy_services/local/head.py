@@ -1,0 +1,48 @@
+"""A Ray head with what a mesh on one machine uses, and nothing else.
+
+``ray.init`` would also start a dashboard, an autoscaler and a log monitor, and wait until its
+agents have chosen their ports: four seconds of two CPUs and 300 MB. Ray's own classes for its
+processes can do without; tests/mesh/test_up.py tells when they change.
+"""
+
+import logging
+import os
+from math import ceil
+from typing import Any
+
+import ray
+from ray._private.node import Node
+from ray._private.parameter import RayParams
+
+from convoy_services.local.settings import Settings
+
+OBJECT_STORE = 512 << 20
+"""Bytes: the store holds what crosses by reference, for as long as the hop takes."""
+
+
+class Head(Node):
+    """Ray's control store and raylet; they die with the thread that makes it."""
+
+    def start_api_server(self, **_: Any) -> None:
+        """Start no dashboard."""
+
+
+def start_head(settings: Settings, cpus: float) -> Head:
+    """Start Ray with ``cpus`` CPUs, or all of the machine's if these are more, and connect."""
+    ports = settings.ports
+    params = RayParams(
+        num_cpus=max(ceil(cpus), os.cpu_count() or 1),
+        object_store_memory=OBJECT_STORE,
+        temp_dir=str(settings.ray),
+        metrics_agent_port=ports.ray_agent,
+        dashboard_agent_listen_port=ports.ray_agent_http,
+        metrics_export_port=ports.ray_metrics,
+        runtime_env_agent_port=ports.ray_environments,
+        min_worker_port=0,
+        max_worker_port=0,
+        no_monitor=True,
+    )
+    params.update(include_log_monitor=False)
+    head = Head(params, head=True, shutdown_at_exit=False, spawn_reaper=True)
+    ray.init(address=head.gcs_address, log_to_driver=False, logging_level=logging.WARNING)
+    return head

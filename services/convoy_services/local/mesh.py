@@ -1,0 +1,247 @@
+"""A mesh on this machine, for whoever starts one: command line, demo, tests, benchmarks."""
+
+import json
+import os
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from convoy_services.local import events, processes
+from convoy_services.local.errors import MeshError
+from convoy_services.local.events import Event, Kind
+from convoy_services.local.ports import Ports, is_taken
+from convoy_services.local.processes import Process
+from convoy_services.local.settings import Settings, environment
+from convoy_services.local.state import MeshState, ask
+
+GRACE = 40.0
+"""Seconds that a mesh has to end by itself."""
+
+PERIOD = 0.05
+"""Seconds between two looks at what it is doing."""
+
+
+class LocalMesh:
+    """A mesh that runs, or once ran, under a supervisor; this process needs no Ray.
+
+    As a context manager it waits until the mesh is ready, and stops it at the end.
+    """
+
+    def __init__(self, settings: Settings, supervisor: Process) -> None:
+        """Hold on to a mesh; ``start`` and ``find`` give one."""
+        self.settings = settings
+        self._supervisor = supervisor
+        self._child: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def start(
+        cls,
+        config: str,
+        *,
+        name: str = "default",
+        home: Path | None = None,
+        port: int = 0,
+        plain: bool = False,
+        detach: bool = False,
+    ) -> Self:
+        """Begin to start the mesh that ``config``, the text of a mesh.yaml, describes.
+
+        ``home`` is the folder where stages are looked for besides the installed packages and
+        where relative paths begin; port 0 takes a free one; without ``detach`` the mesh ends
+        with this process. Raises MeshError where the name or the port is taken.
+        """
+        state = _state(name)
+        if (there := cls.find(name)) is not None:
+            if there.alive:
+                raise MeshError(f"the mesh {name} already runs, on {there.target}")
+            there.stop()
+        if port and is_taken(port):
+            raise MeshError(f"port {port} is taken: stop what listens there or choose another")
+        ports, claim = Ports.choose(port)
+        settings = Settings(
+            name=name,
+            state=state,
+            run=Path(tempfile.mkdtemp(prefix="convoy-", dir="/tmp")),  # sockets need short paths
+            home=(home or Path.cwd()).absolute(),
+            ports=ports,
+            plain=plain,
+            attached=not detach,
+            started=time.time(),
+        )
+        state.mkdir(parents=True, exist_ok=True)
+        settings.events.unlink(missing_ok=True)
+        settings.config.write_text(config)
+        settings.token.touch(mode=0o600)
+        settings.token.write_text(secrets.token_hex(32))
+        settings.write()
+        with claim, settings.log.open("wb") as log:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "convoy_services.local.supervisor", str(state)],
+                env=environment(settings),
+                cwd=settings.home,
+                stdin=subprocess.DEVNULL if detach else subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                pass_fds=[claim.fileno()],
+            )
+        supervisor = Process.find(child.pid)
+        if supervisor is None:
+            raise MeshError(f"the supervisor ended at once; see {settings.log}")
+        _leader(state).write_text(json.dumps([supervisor.pid, supervisor.started]))
+        mesh = cls(settings, supervisor)
+        mesh._child = child
+        return mesh
+
+    @classmethod
+    def find(cls, name: str) -> Self | None:
+        """Give the mesh of that name, dead or alive, or None where there is none."""
+        state = _state(name)
+        try:
+            pid, started = json.loads(_leader(state).read_text())
+            settings = Settings.read(state)
+        except FileNotFoundError:
+            return None
+        return cls(settings, Process(pid, os.getppid(), pid, started))
+
+    @property
+    def target(self) -> str:
+        """What a gRPC client dials."""
+        return self.settings.ports.target
+
+    @property
+    def alive(self) -> bool:
+        """Whether its supervisor runs."""
+        if self._child is not None:
+            self._child.poll()
+        return self._supervisor.alive
+
+    def wait(
+        self, on_event: Callable[[Event], None] = lambda _: None, *, within: float | None = None
+    ) -> None:
+        """Wait until the mesh answers, giving every event to ``on_event``.
+
+        Raises MeshError, with the mesh gone, where it cannot start or takes more than ``within``
+        seconds.
+        """
+        seen = 0
+        began = time.monotonic()
+        while True:
+            alive = self.alive
+            for event in events.read(self.settings.events, skip=seen):
+                seen += 1
+                on_event(event)
+                if event.kind is Kind.READY:
+                    return
+                if event.kind is Kind.FAILED:
+                    self.stop()
+                    raise MeshError(event.message)
+            if not alive:
+                self.stop()
+                raise MeshError(f"the supervisor has died; see {self.settings.log}")
+            if within is not None and time.monotonic() - began > within:
+                self.stop()
+                raise MeshError(f"the mesh is not ready after {within:g} s")
+            time.sleep(PERIOD)
+
+    def stay(self) -> None:
+        """Wait until the mesh ends; raises MeshError where it broke."""
+        while self.alive:
+            time.sleep(PERIOD)
+        for event in events.read(self.settings.events):
+            if event.kind is Kind.FAILED:
+                raise MeshError(event.message)
+
+    def stop(self) -> None:
+        """End the mesh, and whatever is left of it; no process and no folder stays behind."""
+        if self.alive:
+            os.kill(self._supervisor.pid, signal.SIGTERM)
+            deadline = time.monotonic() + GRACE
+            while self.alive and time.monotonic() < deadline:
+                time.sleep(PERIOD)
+        processes.sweep(self.settings.run, self._supervisor)
+        if self._child is not None:
+            self._child.wait()
+            if self._child.stdin:
+                self._child.stdin.close()
+        shutil.rmtree(self.settings.run, ignore_errors=True)
+        _leader(self.settings.state).unlink(missing_ok=True)
+
+    def status(self) -> MeshState:
+        """Tell the state of the mesh and each of its processes."""
+        settings = self.settings
+        told, message = self._ask()
+        happened = list(events.read(settings.events))
+        ready = {event.deployment: event for event in happened if event.kind is Kind.STAGE}
+        return MeshState(
+            name=settings.name,
+            state=told["state"],
+            message=next((e.message for e in happened if e.kind is Kind.FAILED), message),
+            target=self.target,
+            mode="plain" if settings.plain else "haproxy",
+            since=settings.started,
+            pid=self._supervisor.pid,
+            config=str(settings.config),
+            log=str(settings.log),
+            ports=settings.ports.named(),
+            pipelines=told.get("pipelines", []),
+            start_s={e.kind.value: e.seconds for e in happened if e.kind in _MILESTONES},
+            deployments={
+                name: {
+                    **deployment,
+                    "stages": list(ready[name].stages) if name in ready else [],
+                    "seconds": ready[name].seconds if name in ready else None,
+                    "import_s": ready[name].import_s if name in ready else None,
+                    "load_s": ready[name].load_s if name in ready else None,
+                }
+                for name, deployment in told.get("deployments", {}).items()
+            },
+            processes=[
+                {"pid": process.pid, "name": process.name, "memory": process.memory}
+                for process in processes.members(settings.run, self._supervisor)
+            ],
+        )
+
+    def _ask(self) -> tuple[dict[str, Any], str]:
+        if not self.alive:
+            return {"state": "DEAD"}, "its supervisor is gone"
+        try:
+            return ask(self.settings.control), ""
+        except OSError:
+            return {"state": "STARTING"}, ""
+
+    def __enter__(self) -> Self:
+        """Wait until the mesh is ready; raises MeshError as ``wait`` does."""
+        self.wait()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        """Stop the mesh."""
+        self.stop()
+
+
+_MILESTONES = (Kind.RAY, Kind.SERVE, Kind.READY)
+
+
+def _state(name: str) -> Path:
+    """Give the folder of the mesh of that name; raises MeshError for what is no name."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", name):
+        raise MeshError(f"{name!r} is no name: take lower-case letters, digits, - and _")
+    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
+    return Path(home) / "convoy" / name
+
+
+def _leader(state: Path) -> Path:
+    """Give the file with the supervisor's process id and start; with it a mesh is known."""
+    return state / "supervisor.json"

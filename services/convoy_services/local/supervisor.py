@@ -1,0 +1,150 @@
+"""The process that owns a mesh: it starts Ray and Serve, watches them, and takes them down.
+
+``python -m convoy_services.local.supervisor STATE``, in the environment that ``settings`` gives.
+It writes its events to a file, and tells its state to whoever connects to its control socket.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from asyncio import StreamReader, StreamWriter
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+import ray
+
+from convoy_services.config import ConfigError, MeshConfig, read
+from convoy_services.local import deployer, processes
+from convoy_services.local.errors import MeshError, last_line
+from convoy_services.local.events import Event, Kind
+from convoy_services.local.head import Head, start_head
+from convoy_services.local.processes import Process
+from convoy_services.local.settings import Settings
+from convoy_services.mesh.graph import plan
+from convoy_services.mesh.plan import MeshPlan
+
+log = logging.getLogger(__name__)
+
+PERIOD = 1.0
+"""Seconds between two looks at the processes."""
+
+
+def main() -> NoReturn:
+    """Run one mesh until it is told to end, or breaks."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    settings = Settings.read(Path(sys.argv[1]))
+    me = Process.find(os.getpid())
+    assert me is not None
+    try:
+        config = read(settings.config)
+        supervisor = _Supervisor(settings, config.mesh, plan(config), me)
+        asyncio.new_event_loop().run_until_complete(supervisor.live())
+    except (MeshError, ConfigError) as exc:
+        _report(settings, str(exc))
+    except BaseException as exc:
+        log.exception("the mesh ends")
+        _report(settings, f"{type(exc).__name__}: {last_line(str(exc))}; see {settings.log}")
+    finally:
+        processes.sweep(settings.run, me)
+        os._exit(0)  # without waiting for threads that wait for Ray
+
+
+class _Supervisor:
+    def __init__(self, settings: Settings, config: MeshConfig, mesh: MeshPlan, me: Process) -> None:
+        self._settings = settings
+        self._config = config
+        self._mesh = mesh
+        self._me = me
+        self._ready = False
+
+    async def live(self) -> None:
+        """Start the mesh and stay until told to end; raises MeshError when it breaks."""
+        loop = asyncio.get_running_loop()
+        head = self._start_ray()
+        life = asyncio.gather(self._start(), self._watch(head))
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(signum, life.cancel)
+        if self._settings.attached:
+            loop.add_reader(sys.stdin, life.cancel)
+        with suppress(asyncio.CancelledError):
+            await life
+        loop.remove_reader(sys.stdin)
+        if self._ready:
+            log.info("ending")
+            await deployer.stop_serve()
+
+    def _start_ray(self) -> Head:
+        deployments = self._mesh.deployments.values()
+        ingress = self._config.ingress
+        cpus = sum(d.cpus * d.replicas for d in deployments) + ingress.cpus * ingress.replicas
+        head = start_head(self._settings, cpus)
+        self._event(Kind.RAY, time.time() - self._settings.started)
+        gpus = sum(d.gpus * d.replicas for d in deployments)
+        if gpus > (there := ray.cluster_resources().get("GPU", 0)):
+            raise MeshError(f"the stages ask for {gpus:g} GPUs; this machine has {there:g}")
+        return head
+
+    async def _start(self) -> None:
+        await asyncio.start_unix_server(self._tell, self._settings.control)
+        began = time.monotonic()
+        await asyncio.to_thread(deployer.start_serve, self._settings.ports)
+        self._event(Kind.SERVE, time.monotonic() - began)
+        deployer.deploy(self._mesh, ingress_cpus=self._config.ingress.cpus)
+        async for event in deployer.stages_ready(self._mesh):
+            event.write(self._settings.events)
+        await deployer.answer(self._settings.ports)
+        self._event(Kind.READY, time.time() - self._settings.started)
+        self._ready = True
+
+    async def _watch(self, head: Head) -> NoReturn:
+        """Notice when Ray dies, and end each HAProxy that has lost its manager.
+
+        Such a one would keep the port and answer in the place of its successor.
+        """
+        while True:
+            if dead := head.dead_processes():
+                self._ready = False
+                raise MeshError(f"Ray has died: {', '.join(name for name, _ in dead)}")
+            lost = processes.orphans(self._settings.run, self._me, f"{self._settings.haproxy}/")
+            for process in lost:
+                log.warning("ending a HAProxy without a manager, process %d", process.pid)
+            processes.kill(lost)
+            await asyncio.sleep(PERIOD)
+
+    async def _tell(self, _: StreamReader, writer: StreamWriter) -> None:
+        """Write the state of the mesh on a connection and close it."""
+        application = await deployer.status()
+        deployments = application.deployments if application else {}
+        state = {
+            "state": application.status if application else "STARTING",
+            "pipelines": sorted(self._mesh.pipelines),
+            "deployments": {
+                name: {
+                    "state": deployment.status,
+                    "replicas": {str(k): n for k, n in deployment.replica_states.items() if n},
+                    "message": deployment.message,
+                }
+                for name, deployment in deployments.items()
+            },
+        }
+        writer.write(json.dumps(state).encode())
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+    def _event(self, kind: Kind, seconds: float) -> None:
+        Event(kind=kind, seconds=seconds).write(self._settings.events)
+
+
+def _report(settings: Settings, message: str) -> None:
+    seconds = time.time() - settings.started
+    Event(kind=Kind.FAILED, seconds=seconds, message=message).write(settings.events)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""One mesh for the whole session, and a channel to it."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+
+from convoy_services.local.mesh import LocalMesh
+
+HERE = Path(__file__).parent
+START = 90.0
+"""Seconds; a deadline, never an expectation."""
+
+
+@pytest.fixture(scope="session")
+def mesh() -> Iterator[LocalMesh]:
+    """The pipelines of tests/mesh/mesh.yaml."""
+    mesh = LocalMesh.start((HERE / "mesh.yaml").read_text(), name="tests", home=HERE)
+    mesh.wait(within=START)
+    yield mesh
+    mesh.stop()
+
+
+@pytest.fixture
+async def channel(mesh: LocalMesh) -> AsyncIterator[grpc.aio.Channel]:
+    options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+    async with grpc.aio.insecure_channel(mesh.target, options=options) as channel:
+        yield channel

@@ -1,0 +1,147 @@
+"""Small stages, to be named in the configurations of tests."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from convoy import Batch, Code, ConvoyError, Datatype, Tensor
+from convoy_services.mesh.column import Column, Columns
+from convoy_services.mesh.stage import Inference, Postprocess, Preprocess
+
+INT = Column("INT64")
+
+
+class Add(Inference):
+    """Adds ``by``: x INT64 [] → y INT64 []."""
+
+    consumes = Columns(x=INT)
+    produces = Columns(y=INT)
+    offload = False
+
+    def __init__(self, *, by: int = 1, bad: Sequence[int] = (), refused: Sequence[int] = ()) -> None:
+        """Raise for numbers in ``bad``, refuse those in ``refused`` row by row."""
+        self._by = by
+        self._bad = bad
+        self._refused = refused
+
+    def process(self, batch: Batch) -> Batch:
+        x = batch["x"].array
+        if np.isin(x, self._bad).any():
+            raise RuntimeError("secret: /etc/passwd")
+        refused = np.flatnonzero(np.isin(x, self._refused)).tolist()
+        error = ConvoyError(Code.FAILED_PRECONDITION, "not this one", "REFUSED")
+        return self.produces.pack(
+            rows=batch.rows, y=x + self._by, failures=dict.fromkeys(refused, error)
+        )
+
+
+class Charge(Add):
+    """Adds, with a side effect."""
+
+    idempotent = False
+
+
+class AddLater(Add):
+    """Adds, in the compute thread."""
+
+    offload = True
+
+
+class Total(Postprocess):
+    """Adds two: a INT64 [], b INT64 [] → total INT64 []."""
+
+    consumes = Columns(a=INT, b=INT)
+    produces = Columns(total=INT)
+    offload = False
+
+    def process(self, batch: Batch) -> Batch:
+        total = batch["a"].array + batch["b"].array
+        return self.produces.pack(rows=batch.rows, total=total)
+
+
+class Odd(Preprocess):
+    """Tells odd numbers: x INT64 [] → odd BOOL []."""
+
+    consumes = Columns(x=INT)
+    produces = Columns(odd=Column("BOOL"))
+    offload = False
+
+    def process(self, batch: Batch) -> Batch:
+        return self.produces.pack(rows=batch.rows, odd=batch["x"].array % 2 == 1)
+
+
+class Count(Preprocess):
+    """Counts up to x: x INT64 [] → upto INT64 [-1]."""
+
+    consumes = Columns(x=INT)
+    produces = Columns(upto=Column("INT64", [-1]))
+    offload = False
+
+    def process(self, batch: Batch) -> Batch:
+        return self.produces.pack(
+            rows=batch.rows, upto=[list(range(n)) for n in batch["x"].array.tolist()]
+        )
+
+
+class Score(Inference):
+    """Scores each entry: upto INT64 [-1] → scores FP32 [-1]."""
+
+    consumes = Columns(upto=Column("INT64", [-1]))
+    produces = Columns(scores=Column("FP32", [-1]))
+    offload = False
+
+    def process(self, batch: Batch) -> Batch:
+        upto = batch["upto"]
+        scores = Tensor(
+            datatype=Datatype.FP32,
+            rows=batch.rows,
+            shape=(-1,),
+            data=upto.data.astype(np.float32) / 2,
+            splits=upto.splits,
+        )
+        return self.produces.pack(rows=batch.rows, scores=scores)
+
+
+class Name(Postprocess):
+    """Names a number: x INT64 [], prefix BYTES [] → name BYTES []."""
+
+    consumes = Columns(x=INT, prefix=Column("BYTES", default="no. "))
+    produces = Columns(name=Column("BYTES"))
+    offload = False
+
+    def process(self, batch: Batch) -> Batch:
+        names = [
+            prefix + str(x).encode()
+            for prefix, x in zip(
+                batch["prefix"].elements(), batch["x"].array.tolist(), strict=True
+            )
+        ]
+        return self.produces.pack(rows=batch.rows, name=names)
+
+
+class Wide(Inference):
+    """Has columns that nothing else has: x INT64 [] → wide FP32 [4]."""
+
+    consumes = Columns(x=INT)
+    produces = Columns(wide=Column("FP32", [4]))
+
+    def process(self, batch: Batch) -> Batch:
+        raise NotImplementedError
+
+
+class Fussy(Preprocess):
+    """Refuses its settings."""
+
+    consumes = Columns(x=INT)
+    produces = Columns(y=INT)
+
+    def __init__(self, *, size: int) -> None:
+        if size < 1:
+            raise ValueError("size is at least 1")
+
+    def process(self, batch: Batch) -> Batch:
+        raise NotImplementedError
+
+
+class NoStage:
+    """Is none."""
