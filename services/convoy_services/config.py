@@ -164,7 +164,10 @@ class Source:
 
 def read(file: Path) -> Source:
     """Read a mesh.yaml; raises ConfigError with every problem of its form, OSError."""
-    return parse(file.read_text())
+    try:
+        return parse(file.read_text("utf-8"))
+    except UnicodeDecodeError as exc:
+        raise ConfigError([Problem((), f"this is no UTF-8 at byte {exc.start}")]) from exc
 
 
 def parse(text: str) -> Source:
@@ -172,9 +175,11 @@ def parse(text: str) -> Source:
     try:
         node = yaml.compose(text, yaml.SafeLoader)
         data = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as exc:
-        line = exc.problem_mark.line + 1 if exc.problem_mark else None
-        raise ConfigError([Problem((), f"this is no YAML: {exc.problem}", line)]) from exc
+    except yaml.YAMLError as exc:
+        mark = getattr(exc, "problem_mark", None)
+        reason = getattr(exc, "problem", None) or str(exc).partition("\n")[0]
+        line = mark.line + 1 if mark else None
+        raise ConfigError([Problem((), f"this is no YAML: {reason}", line)]) from exc
     lines: dict[Path_, int] = {}
     problems = list(_walk(node, (), lines)) if node else []
     try:
@@ -196,9 +201,15 @@ def line_of(lines: Mapping[Path_, int], path: Path_) -> int | None:
     return lines.get(path)
 
 
-def _walk(node: yaml.Node, path: Path_, lines: dict[Path_, int]) -> Iterator[Problem]:
+def _walk(
+    node: yaml.Node, path: Path_, lines: dict[Path_, int], around: frozenset[yaml.Node] = frozenset()
+) -> Iterator[Problem]:
     """Note the line of every place; give the keys that are written twice."""
     lines.setdefault(path, node.start_mark.line + 1)
+    if node in around:
+        yield Problem(path, "this contains itself", lines[path])
+        return
+    around |= {node}
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
@@ -207,10 +218,10 @@ def _walk(node: yaml.Node, path: Path_, lines: dict[Path_, int]) -> Iterator[Pro
                 yield Problem(place, "this key is written twice", key.start_mark.line + 1)
             seen.add(key.value)
             lines[place] = key.start_mark.line + 1
-            yield from _walk(value, place, lines)
+            yield from _walk(value, place, lines, around)
     elif isinstance(node, yaml.SequenceNode):
         for i, value in enumerate(node.value):
-            yield from _walk(value, (*path, i), lines)
+            yield from _walk(value, (*path, i), lines, around)
 
 
 def _explain(error: Any) -> str:

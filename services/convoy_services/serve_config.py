@@ -13,6 +13,12 @@ APP = "convoy"
 SERVICERS = "convoy_services.rpc.native.add_services_to_server"
 HTTP_PORT = 8000
 
+RUNNING, DEPLOY_FAILED = "RUNNING", "DEPLOY_FAILED"
+"""Serve's words for an application that is done with starting."""
+
+HEALTHY, AT_FAULT = "HEALTHY", ("DEPLOY_FAILED", "UNHEALTHY")
+"""Its words for a deployment."""
+
 
 def serve_config(config: str, *, port: int, plain: bool) -> dict[str, Any]:
     """Give the Serve config of the mesh that ``config``, the text of a mesh.yaml, describes.

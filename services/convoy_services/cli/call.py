@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -60,8 +60,7 @@ def call(
         try:
             result = _run(channel, pipeline, timeout, text or [], rows, file or [])
         except grpc.RpcError as exc:
-            assert isinstance(exc, grpc.Call)
-            fail(f"{exc.code().name}: {exc.details()}")
+            fail(_reason(exc))
         except (ValueError, OSError) as exc:
             fail(str(exc))
     _show(result, as_json=json_output or not out.is_terminal)
@@ -99,6 +98,10 @@ def _inputs(
     if rows is not None:
         return from_json(rows, described)
     return from_elements([*texts, *(file.read_bytes() for file in files)], described)
+
+
+def _reason(error: Any) -> str:
+    return f"{error.code().name}: {error.details()}"
 
 
 def _found(name: str) -> str:

@@ -11,7 +11,14 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from convoy_services.local.errors import MeshError, last_line, not_started
-from convoy_services.serve_config import APP, serve_config
+from convoy_services.serve_config import (
+    APP,
+    AT_FAULT,
+    DEPLOY_FAILED,
+    HEALTHY,
+    RUNNING,
+    serve_config,
+)
 
 PATH = "/api/serve/applications/"
 TIMEOUT = 30.0
@@ -19,8 +26,6 @@ TIMEOUT = 30.0
 
 PERIOD = 0.5
 """Seconds between two looks."""
-
-HEALTHY, UNHEALTHY, RUNNING, FAILED = "HEALTHY", "UNHEALTHY", "RUNNING", "DEPLOY_FAILED"
 
 
 def deploy(address: str, config: str, *, port: int, plain: bool) -> Iterator[tuple[str, float]]:
@@ -41,14 +46,14 @@ def deploy(address: str, config: str, *, port: int, plain: bool) -> Iterator[tup
                 yield name, time.monotonic() - began
         if application.get("status") == RUNNING:
             return
-        if application.get("status") == FAILED:
+        if application.get("status") == DEPLOY_FAILED:
             raise _error(application)
         time.sleep(PERIOD)
 
 
 def _error(application: Mapping[str, Any]) -> MeshError:
     deployments = application["deployments"].items()
-    messages = {n: d["message"] for n, d in deployments if d["status"] in (FAILED, UNHEALTHY)}
+    messages = {n: d["message"] for n, d in deployments if d["status"] in AT_FAULT}
     return not_started(messages, application["message"])
 
 

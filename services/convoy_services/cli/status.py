@@ -13,8 +13,7 @@ from convoy_services.cli.mesh_name import MeshName
 from convoy_services.local.errors import MeshError
 from convoy_services.local.mesh import LocalMesh
 from convoy_services.local.state import MeshState
-
-RUNNING = "RUNNING"
+from convoy_services.serve_config import RUNNING
 
 
 def status(

@@ -55,7 +55,7 @@ def _run(mesh: LocalMesh, *, detach: bool) -> None:
     leave = False
     try:
         with err.status("starting"):
-            mesh.wait(_show)
+            mesh.wait(show)
         out.print(f"ready: gRPC on {mesh.target}", style="bold green")
         leave = detach
         if not detach:
@@ -67,7 +67,7 @@ def _run(mesh: LocalMesh, *, detach: bool) -> None:
             mesh.stop()
 
 
-def _show(event: Event) -> None:
+def show(event: Event) -> None:
     """Write a line for each thing that is ready."""
     match event.kind:
         case Kind.STAGE:

@@ -9,7 +9,7 @@ import grpc.aio
 from ray import serve
 from ray.serve import RunTarget
 from ray.serve.config import HTTPOptions, gRPCOptions
-from ray.serve.schema import ApplicationStatus, ApplicationStatusOverview
+from ray.serve.schema import ApplicationStatusOverview
 
 from convoy.v1 import pipeline_pb2, pipeline_pb2_grpc
 from convoy_services.app import assemble
@@ -18,7 +18,7 @@ from convoy_services.local.events import Event, Kind
 from convoy_services.local.ports import LOOPBACK, Ports
 from convoy_services.mesh.plan import MeshPlan
 from convoy_services.rpc.forward import APP, INGRESS
-from convoy_services.serve_config import SERVICERS
+from convoy_services.serve_config import AT_FAULT, DEPLOY_FAILED, HEALTHY, SERVICERS
 
 PERIOD = 0.1
 """Seconds between two looks at what Serve is doing."""
@@ -53,10 +53,10 @@ async def stages_ready(mesh: MeshPlan) -> AsyncIterator[Event]:
         application = await status()
         if application is None:
             continue
-        if application.status is ApplicationStatus.DEPLOY_FAILED:
+        if application.status == DEPLOY_FAILED:
             raise _error(application)
         for name, deployment in application.deployments.items():
-            if name in waiting and deployment.status is DeploymentStatus.HEALTHY:
+            if name in waiting and deployment.status == HEALTHY:
                 waiting.remove(name)
                 if name in mesh.deployments:
                     yield await _event(mesh, name, time.monotonic() - started)
@@ -82,7 +82,7 @@ async def answer(ports: Ports) -> None:
 
 async def stop_serve() -> None:
     """Let what is under way finish and end every replica; gives up after half a minute."""
-    await serve.shutdown_async()
+    await serve.shutdown_async()  # type: ignore[no-untyped-call]
 
 
 async def _event(mesh: MeshPlan, name: str, seconds: float) -> Event:
@@ -98,7 +98,6 @@ async def _event(mesh: MeshPlan, name: str, seconds: float) -> Event:
 
 
 def _error(application: ApplicationStatusOverview) -> MeshError:
-    failed = (DeploymentStatus.DEPLOY_FAILED, DeploymentStatus.UNHEALTHY)
     deployments = application.deployments.items()
-    messages = {name: d.message for name, d in deployments if d.status in failed}
+    messages = {name: d.message for name, d in deployments if d.status in AT_FAULT}
     return not_started(messages, application.message)

@@ -1,8 +1,8 @@
 """A Ray head with what a mesh on one machine uses, and nothing else.
 
-``ray.init`` would also start a dashboard, an autoscaler and a log monitor, and wait until its
-agents have chosen their ports: four seconds of two CPUs and 300 MB. Ray's own classes for its
-processes can do without; tests/mesh/test_up.py tells when they change.
+``ray.init`` would also start a dashboard, an autoscaler and a log monitor, and wait for the
+first: 3.5 CPU seconds and 300 MB. Ray's own classes for its processes can do without;
+tests/mesh/test_up.py tells when they change.
 """
 
 import logging
@@ -29,20 +29,16 @@ class Head(Node):
 
 def start_head(settings: Settings, cpus: float) -> Head:
     """Start Ray with ``cpus`` CPUs, or all of the machine's if these are more, and connect."""
-    ports = settings.ports
     params = RayParams(
         num_cpus=max(ceil(cpus), os.cpu_count() or 1),
         object_store_memory=OBJECT_STORE,
         temp_dir=str(settings.ray),
-        metrics_agent_port=ports.ray_agent,
-        dashboard_agent_listen_port=ports.ray_agent_http,
-        metrics_export_port=ports.ray_metrics,
-        runtime_env_agent_port=ports.ray_environments,
+        dashboard_agent_listen_port=0,
         min_worker_port=0,
         max_worker_port=0,
+        include_log_monitor=False,  # type: ignore[arg-type]  # it is a bool, whatever Ray writes
         no_monitor=True,
     )
-    params.update(include_log_monitor=False)
     head = Head(params, head=True, shutdown_at_exit=False, spawn_reaper=True)
     ray.init(address=head.gcs_address, log_to_driver=False, logging_level=logging.WARNING)
     return head

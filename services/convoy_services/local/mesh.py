@@ -111,7 +111,7 @@ class LocalMesh:
             settings = Settings.read(state)
         except FileNotFoundError:
             return None
-        return cls(settings, Process(pid, os.getppid(), pid, started))
+        return cls(settings, Process(pid=pid, parent=0, started=started))
 
     @property
     def target(self) -> str:
@@ -197,7 +197,9 @@ class LocalMesh:
             start_s={e.kind.value: e.seconds for e in happened if e.kind in _MILESTONES},
             deployments={
                 name: {
-                    **deployment,
+                    "state": deployment["state"],
+                    "replicas": deployment["replicas"],
+                    "message": deployment["message"],
                     "stages": list(ready[name].stages) if name in ready else [],
                     "seconds": ready[name].seconds if name in ready else None,
                     "import_s": ready[name].import_s if name in ready else None,

@@ -64,26 +64,6 @@ class Ports:
         return self.block + 6
 
     @property
-    def ray_agent(self) -> int:
-        """Ray's agent, over gRPC."""
-        return self.block + 7
-
-    @property
-    def ray_agent_http(self) -> int:
-        """Ray's agent, over HTTP."""
-        return self.block + 8
-
-    @property
-    def ray_metrics(self) -> int:
-        """Ray's metrics."""
-        return self.block + 9
-
-    @property
-    def ray_environments(self) -> int:
-        """Ray's agent for the environments of its workers."""
-        return self.block + 10
-
-    @property
     def replica_http(self) -> range:
         """One for each ingress replica, old ones that drain included."""
         return range(self.block + 20, self.block + 60)
@@ -102,10 +82,6 @@ class Ports:
             "haproxy_metrics": self.haproxy_metrics,
             "fallback_http": self.fallback_http,
             "fallback_grpc": self.fallback_grpc,
-            "ray_agent": self.ray_agent,
-            "ray_agent_http": self.ray_agent_http,
-            "ray_metrics": self.ray_metrics,
-            "ray_environments": self.ray_environments,
             "replica_http": self.replica_http.start,
             "replica_grpc": self.replica_grpc.start,
         }

@@ -3,7 +3,6 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,6 @@ class Process:
 
     pid: int
     parent: int
-    session: int
     started: int
     """In clock ticks since the machine's start."""
 
@@ -30,8 +28,8 @@ class Process:
             stat = (PROC / str(pid) / "stat").read_text()
         except OSError:
             return None
-        state, parent, _, session, *rest = stat.rpartition(")")[2].split()
-        return None if state in "ZX" else cls(pid, int(parent), int(session), int(rest[15]))
+        state, parent, *rest = stat.rpartition(")")[2].split()
+        return None if state in "ZX" else cls(pid, int(parent), int(rest[17]))
 
     @property
     def alive(self) -> bool:
@@ -42,7 +40,7 @@ class Process:
     @property
     def command(self) -> str:
         """Its command line, or the title that it has given itself; empty when it is gone."""
-        return self._read("cmdline").replace("\0", " ").strip()
+        return _read(self.pid, "cmdline").replace("\0", " ").strip()
 
     @property
     def name(self) -> str:
@@ -56,44 +54,30 @@ class Process:
     @property
     def memory(self) -> int:
         """The bytes that it holds, pages shared with others counted in part (PSS)."""
-        for line in self._read("smaps_rollup").splitlines():
+        for line in _read(self.pid, "smaps_rollup").splitlines():
             if line.startswith("Pss:"):
                 return int(line.split()[1]) * 1024
         return 0
-
-    def is_marked(self, run: Path) -> bool:
-        """Whether its environment names the mesh with this folder."""
-        return f"{MARK}={run}\0" in self._read("environ")
-
-    def _read(self, file: str) -> str:
-        try:
-            return (PROC / str(self.pid) / file).read_text(errors="replace")
-        except OSError:
-            return ""
 
 
 def members(run: Path, leader: Process) -> list[Process]:
     """Find every process of a mesh whose supervisor is, or was, ``leader``, but for this one.
 
     They share the session that the supervisor leads, or carry the mesh's mark: some of Ray's
-    write their title over their environment, some programs leave their session. The session's id
-    is not given away while a process of it lives, so where another process has it, it is empty.
+    write their title over their environment, some programs leave their session.
     """
-    now = Process.find(leader.pid)
-    session = leader.pid if now is None or now.started == leader.started else None
     own = os.getpid()
-    return [
-        process
-        for process in _all()
-        if process.pid != own and (process.session == session or process.is_marked(run))
-    ]
+    ours = [pid for pid in _pids() if _in_session(pid, leader) or _is_marked(pid, run)]
+    found = [Process.find(pid) for pid in ours if pid != own]
+    return [process for process in found if process is not None]
 
 
-def orphans(run: Path, leader: Process, command: str) -> list[Process]:
-    """Find members whose parent is none, by a part of their command line."""
-    found = members(run, leader)
-    parents = {process.pid for process in found} - {leader.pid}
-    return [p for p in found if p.parent not in parents and command in p.command]
+def orphans(leader: Process, command: str) -> list[Process]:
+    """Find processes of the leader's session whose parent is gone, by a part of their command."""
+    session = [Process.find(pid) for pid in _pids() if _in_session(pid, leader)]
+    found = {process.pid: process for process in session if process is not None}
+    lost = [p for p in found.values() if p.parent not in found and p.pid != leader.pid]
+    return [process for process in lost if command in process.command]
 
 
 def sweep(run: Path, leader: Process) -> None:
@@ -115,7 +99,32 @@ def kill(processes: list[Process], within: float = 10.0) -> None:
         time.sleep(0.02)
 
 
-def _all() -> Iterator[Process]:
-    for entry in os.scandir(PROC):
-        if entry.name.isdigit() and (process := Process.find(int(entry.name))):
-            yield process
+def _pids() -> list[int]:
+    return [int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit()]
+
+
+def _in_session(pid: int, leader: Process) -> bool:
+    """Whether a process is in the session that ``leader`` leads or led.
+
+    Its id is not given away while a process of the session lives: where another process has it,
+    the session is empty.
+    """
+    try:
+        if os.getsid(pid) != leader.pid:
+            return False
+    except OSError:
+        return False
+    now = Process.find(leader.pid)
+    return now is None or now.started == leader.started
+
+
+def _is_marked(pid: int, run: Path) -> bool:
+    """Whether the environment of a process names the mesh with this folder."""
+    return f"{MARK}={run}\0" in _read(pid, "environ")
+
+
+def _read(pid: int, file: str) -> str:
+    try:
+        return (PROC / str(pid) / file).read_text(errors="replace")
+    except OSError:
+        return ""

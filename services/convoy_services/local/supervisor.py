@@ -85,7 +85,8 @@ class _Supervisor:
         head = start_head(self._settings, cpus)
         self._event(Kind.RAY, time.time() - self._settings.started)
         gpus = sum(d.gpus * d.replicas for d in deployments)
-        if gpus > (there := ray.cluster_resources().get("GPU", 0)):
+        resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        if gpus > (there := resources.get("GPU", 0)):
             raise MeshError(f"the stages ask for {gpus:g} GPUs; this machine has {there:g}")
         return head
 
@@ -107,10 +108,10 @@ class _Supervisor:
         Such a one would keep the port and answer in the place of its successor.
         """
         while True:
-            if dead := head.dead_processes():
+            if dead := head.dead_processes():  # type: ignore[no-untyped-call]
                 self._ready = False
                 raise MeshError(f"Ray has died: {', '.join(name for name, _ in dead)}")
-            lost = processes.orphans(self._settings.run, self._me, f"{self._settings.haproxy}/")
+            lost = processes.orphans(self._me, f"{self._settings.haproxy}/")
             for process in lost:
                 log.warning("ending a HAProxy without a manager, process %d", process.pid)
             processes.kill(lost)

@@ -1,6 +1,6 @@
 """The bounded queue in front of a pipeline."""
 
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -35,7 +35,8 @@ class AdmissionQueue:
         """Start empty."""
         self._limits = limits
         self._waiting = {
-            priority: deque[Request]() for priority in range(URGENT, BACKGROUND - 1, -1)
+            priority: OrderedDict[Request, None]()
+            for priority in range(URGENT, BACKGROUND - 1, -1)
         }
         self.rows = 0
         self.bytes = 0
@@ -61,8 +62,8 @@ class AdmissionQueue:
             )
         self.rows += rows
         self.bytes += size
-        self._waiting[request.priority].append(request)
-        request.on_end.append(lambda: self._leave(request, request.waiting))
+        self._waiting[request.priority][request] = None
+        request.on_end.append(lambda: self._forget(request))
 
     def take(self, rows: int, size: int) -> list[Piece]:
         """Take up to ``rows`` rows and about ``size`` bytes; at least one row where any waits."""
@@ -82,6 +83,11 @@ class AdmissionQueue:
                 break
         return pieces
 
+    def _forget(self, request: Request) -> None:
+        """Let go of a request that ended, wherever it stands: it may be large."""
+        self._waiting[request.priority].pop(request, None)
+        self._leave(request, request.waiting)
+
     def _leave(self, request: Request, count: int) -> None:
         """Count out rows that no longer wait; the last of a request takes its rounding along."""
         if not count:
@@ -96,8 +102,8 @@ class AdmissionQueue:
         """Go through the requests that wait, dropping those that are done with."""
         for waiting in self._waiting.values():
             while waiting:
-                request = waiting[0]
+                request = next(iter(waiting))
                 if request.waiting and not request.ended:
                     yield request
                 if not request.waiting or request.ended:
-                    waiting.popleft()
+                    waiting.pop(request, None)

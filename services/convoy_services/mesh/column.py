@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+import numpy as np
+
 from convoy import Batch, ConvoyError, Datatype, Tensor, Violation
 from convoy.errors import invalid
+from convoy_services.mesh.context import MAX_ROWS
 
 
 class _Default(Enum):
@@ -65,7 +68,7 @@ class Column:
     def repeat(self, value: Any, rows: int) -> Tensor:
         """Give the same value for each of ``rows`` rows."""
         one = Tensor.pack([value], self.datatype, self.shape)
-        return Tensor.concat([one] * rows) if rows else one.slice(0, 0)
+        return one if rows == 1 else one.take(np.zeros(rows, np.int64))
 
 
 class Columns(Mapping[str, Column]):
@@ -131,11 +134,13 @@ class Columns(Mapping[str, Column]):
         return Batch(rows=batch.rows, columns={**batch.columns, **added})
 
     def admit(self, batch: Batch, path: str = "batch") -> Batch:
-        """Check a caller's batch and add what it left out.
+        """Check a caller's batch and add what it left out; no row of it has failed.
 
         Raises ConvoyError INVALID_ARGUMENT that names every faulty column below ``path``.
         """
-        faults = [Violation(f"{path}.rows", "there are no rows")] if not batch.rows else []
+        faults = []
+        if not 1 <= batch.rows <= MAX_ROWS:
+            faults.append(Violation(f"{path}.rows", f"{batch.rows} rows; take 1 to {MAX_ROWS}"))
         for name, column in self.items():
             tensor = batch.columns.get(name)
             if tensor is None:
@@ -148,4 +153,6 @@ class Columns(Mapping[str, Column]):
             faults.append(Violation(f"{path}.tensors[{name}]", there))
         if faults:
             raise invalid(faults[0].field, faults[0].description, *faults[1:])
+        if batch.failures or batch.degradations:
+            batch = Batch(rows=batch.rows, columns=batch.columns)
         return self.complete(batch)

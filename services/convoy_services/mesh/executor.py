@@ -78,6 +78,8 @@ class Executor:
         if len(late):
             table.fail(late, expired())
         index = np.flatnonzero(table.alive)
+        if not len(index):
+            return
         if hop.when is None:
             await self._ask(hop, table, rows, index, model_version)
             return
@@ -88,7 +90,7 @@ class Executor:
     async def _ask(
         self, hop: HopPlan, table: Table, rows: RowContext, index: Index, model_version: str
     ) -> None:
-        """Send the rows named by ``index``, and put what comes back into the table."""
+        """Send the rows named by ``index``, if any, and put what comes back into the table."""
         if not len(index):
             return
         now = asyncio.get_running_loop().time()

@@ -10,13 +10,12 @@ from convoy_services.mesh.plan import HopPlan, StepPlan
 def join(steps: Sequence[StepPlan], outputs: Collection[str]) -> tuple[HopPlan, ...]:
     """Join neighbours of one deployment into hops; ``steps`` are in the order of dependency.
 
-    A step joins an earlier hop of its deployment unless it needs a step outside of the hop that
-    itself waits for the hop.
+    A step joins an earlier hop of its deployment unless it needs another hop that waits for it.
     """
     groups: list[list[StepPlan]] = []
     for step in steps:
         for group in groups:
-            if group[0].deployment == step.deployment and _fits(step, group, steps):
+            if group[0].deployment == step.deployment and _fits(step, group, groups):
                 group.append(step)
                 break
         else:
@@ -25,21 +24,20 @@ def join(steps: Sequence[StepPlan], outputs: Collection[str]) -> tuple[HopPlan, 
     return tuple(_hop(group, home, steps, outputs) for group in groups)
 
 
-def _fits(step: StepPlan, group: list[StepPlan], steps: Sequence[StepPlan]) -> bool:
-    members = {member.name for member in group}
-    outside = step.after - members
-    return not any(members & _ancestors(name, steps) for name in outside)
-
-
-def _ancestors(name: str, steps: Sequence[StepPlan]) -> set[str]:
-    after = {step.name: step.after for step in steps}
-    found: set[str] = set()
-    waiting = [name]
+def _fits(step: StepPlan, group: list[StepPlan], groups: list[list[StepPlan]]) -> bool:
+    """Whether no other hop that ``step`` needs waits for the hop that it would join."""
+    home = {member.name: i for i, other in enumerate(groups) for member in other}
+    here = home[group[0].name]
+    waiting = {home[name] for name in step.after} - {here}
+    seen: set[int] = set()
     while waiting:
-        for earlier in after[waiting.pop()] - found:
-            found.add(earlier)
-            waiting.append(earlier)
-    return found
+        hop = waiting.pop()
+        seen.add(hop)
+        needs = {home[name] for member in groups[hop] for name in member.after}
+        if here in needs:
+            return False
+        waiting |= needs - seen
+    return True
 
 
 def _hop(
@@ -54,9 +52,11 @@ def _hop(
     for step in steps:
         if step not in group:
             wanted |= _needs(step)
+    optional = all(step.optional for step in group)
+    if optional:  # falls back here, and there needs what a fallback is like
+        wanted |= {f.like for step in group for f in step.fallback.values() if f.like}
     columns = {n: c for step in group for n, c in step.columns.items() if n in wanted}
     needs = [name for step in group for name in _needs(step) if name not in inside]
-    optional = all(step.optional for step in group)
     return HopPlan(
         name=first.name,
         link=first.deployment,

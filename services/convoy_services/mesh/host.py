@@ -6,6 +6,7 @@ import resource
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -77,8 +78,10 @@ class _Shared:
 
     def __init__(self, pipeline: str, hop: HopPlan, stages: dict[str, LocalStage]) -> None:
         self._columns = hop.columns
-        steps = [HopPlan.of(step, step.stage) for step in hop.steps]
-        self._executor = Executor(pipeline, steps, stages)
+        inside = {step.name for step in hop.steps}
+        steps = [replace(step, after=step.after & inside) for step in hop.steps]
+        hops = [HopPlan.of(step, step.stage) for step in steps]
+        self._executor = Executor(pipeline, hops, stages)
 
     async def call(self, request: StageRequest) -> StageResponse:
         table = await self._executor.run(

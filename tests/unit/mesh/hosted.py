@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
 
 from convoy import Batch, Datatype, Tensor
@@ -45,7 +46,7 @@ class HostLink:
         begun = loop.time()
         await asyncio.sleep(self.seconds)
         if self.error:
-            raise self.error
+            raise copy(self.error)  # one that is raised holds on to the frames that it passed
         kind = self.plan.stages[request.stage].kind
         payload = CODECS[kind].write_request(request, loop.time())
         answer = await self.host.call(kind.value, payload)

@@ -15,8 +15,8 @@ def cut(
     5 ms for 1,000 rows).
 
     The defaults are measured with MiniLM on one thread: a call costs what 32 tokens cost in torch
-    and 12 in OpenVINO, and 24 stays within 1 % of the best for either; past 1,024 tokens a bigger
-    sub-batch gains nothing, and past 2,048 it loses 5 % to the caches.
+    and 12 in OpenVINO, and 24 stays within about 1 % of the best for either; past 1,024 tokens a
+    bigger sub-batch gains nothing, and at 4,096 it loses 7-14 % to the caches.
     """
     order = np.argsort(lengths, kind="stable")
     ascending = lengths[order]

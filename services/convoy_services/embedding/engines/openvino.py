@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from convoy_services.embedding.engines.encoder import Encoder, load
 
 _HINTS = {"float32": ov.Type.f32, "bfloat16": ov.Type.bf16}
-_CLOSE = 1e-3
+_LEAST_COSINE = 0.99
 
 
 class OpenvinoEngine:
@@ -21,9 +21,10 @@ class OpenvinoEngine:
         if device != "cpu":
             raise ValueError(f"engine 'openvino' runs on the CPU: choose torch for {device}")
         if precision not in _HINTS:
+            # Weights alone can be int8 without nncf: cosine 0.999, no faster (measured, AVX2).
             raise ValueError(
-                f"engine 'openvino' has no {precision} here (it would need nncf and a calibration):"
-                f" choose {' or '.join(_HINTS)}, or engine torch"
+                f"engine 'openvino' has no {precision}: choose {' or '.join(_HINTS)}, "
+                "or engine torch"
             )
         torch.set_num_threads(threads)
         encoder = load(model, torch.float32)
@@ -61,7 +62,7 @@ class OpenvinoEngine:
             right = encoder(input_ids, attention_mask).numpy()
         graph = self.encode(input_ids.numpy(), attention_mask.numpy())
         norms = np.linalg.norm(right, axis=1) * np.linalg.norm(graph, axis=1)
-        if np.any(1 - np.sum(right * graph, axis=1) / norms > _CLOSE):
+        if not np.all(np.sum(right * graph, axis=1) / norms > _LEAST_COSINE):
             raise ValueError("OpenVINO's graph of this model differs from torch: choose torch")
 
 

@@ -12,7 +12,7 @@ def resolve(precision: str, device: str) -> str:
     """Turn ``auto`` into the fastest precision that keeps the embeddings: never int8.
 
     That is bfloat16 on a GPU and on a CPU with instructions for it. Without them it is emulated:
-    measured on Zen 3, eight times slower than float32. Raises ValueError for an unknown name.
+    measured on Zen 3, seven times slower than float32. Raises ValueError for an unknown name.
     """
     if precision not in PRECISIONS:
         raise ValueError(f"precision {precision!r}: choose one of {', '.join(PRECISIONS)}")

@@ -6,10 +6,10 @@ import os
 def passive_threads(threads: int) -> None:
     """Set the environment so that OpenMP runs ``threads`` threads that sleep while they wait.
 
-    Threads that spin (the default) take the core from whoever wants it, and lose 5-15 times when
-    others do. OpenMP reads the environment as it is loaded: call this before torch is imported.
-    Ray sets OMP_NUM_THREADS for its workers, so what is there is overwritten. Raises ValueError
-    where there is no thread.
+    Threads that spin (the default) hold the core that others want, and then all lose 5-15 times.
+    OpenMP reads the environment as it is loaded: call this before torch is imported. Ray sets
+    OMP_NUM_THREADS for its workers, so what is there is overwritten. Raises ValueError where there
+    is no thread.
     """
     if threads < 1:
         raise ValueError(f"threads {threads}: at least 1")

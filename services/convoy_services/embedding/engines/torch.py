@@ -2,12 +2,14 @@
 
 import os
 import shutil
+import warnings
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from convoy_services.embedding.engines.encoder import load
+from convoy_services.embedding.engines.encoder import Encoder, load
 from convoy_services.embedding.engines.int8 import quantise
 
 
@@ -18,7 +20,7 @@ class TorchEngine:
         self, model: str, *, precision: str, threads: int, device: str, compiled: bool
     ) -> None:
         """Load the model; raise ValueError where this device or machine lacks what is asked."""
-        _refuse(precision, device, compiled)
+        _refuse(precision, device, compiled=compiled)
         torch.set_num_threads(threads)
         encoder = load(model, torch.bfloat16 if precision == "bfloat16" else torch.float32)
         if precision == "int8":
@@ -27,7 +29,7 @@ class TorchEngine:
         self.precision = precision
         self._device = torch.device(device)
         encoder.to(self._device)
-        self._encoder = torch.compile(encoder, dynamic=True) if compiled else encoder
+        self._encoder = _compile(encoder) if compiled else encoder
 
     def encode(
         self, input_ids: NDArray[np.int64], attention_mask: NDArray[np.int64]
@@ -43,7 +45,14 @@ class TorchEngine:
         return torch.tensor(np.ascontiguousarray(array), device=self._device)
 
 
-def _refuse(precision: str, device: str, compiled: bool) -> None:
+def _compile(encoder: Encoder) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    """Leave shapes open; it compiles at the first call, once for one row and once for more."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # torch's own, on its first import
+        return torch.compile(encoder, dynamic=True)
+
+
+def _refuse(precision: str, device: str, *, compiled: bool) -> None:
     if device == "cuda" and not torch.cuda.is_available():
         raise ValueError("device 'cuda': torch finds no GPU here, choose cpu")
     if precision == "int8" and device != "cpu":
