@@ -202,7 +202,10 @@ def line_of(lines: Mapping[Path_, int], path: Path_) -> int | None:
 
 
 def _walk(
-    node: yaml.Node, path: Path_, lines: dict[Path_, int], around: frozenset[yaml.Node] = frozenset()
+    node: yaml.Node,
+    path: Path_,
+    lines: dict[Path_, int],
+    around: frozenset[yaml.Node] = frozenset(),
 ) -> Iterator[Problem]:
     """Note the line of every place; give the keys that are written twice."""
     lines.setdefault(path, node.start_mark.line + 1)

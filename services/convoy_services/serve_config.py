@@ -11,7 +11,8 @@ from convoy_services.local.settings import serving
 
 APP = "convoy"
 SERVICERS = "convoy_services.rpc.native.add_services_to_server"
-HTTP_PORT = 8000
+HTTP_BELOW = 1000
+"""How far below the gRPC port Serve's HTTP port is: 8000 for 9000, as Serve has them itself."""
 
 RUNNING, DEPLOY_FAILED = "RUNNING", "DEPLOY_FAILED"
 """Serve's words for an application that is done with starting."""
@@ -27,7 +28,7 @@ def serve_config(config: str, *, port: int, plain: bool) -> dict[str, Any]:
     """
     return {
         "proxy_location": "EveryNode",
-        "http_options": {"host": "0.0.0.0", "port": HTTP_PORT},
+        "http_options": {"host": "0.0.0.0", "port": port - HTTP_BELOW},
         "grpc_options": {"port": port, "grpc_servicer_functions": [SERVICERS]},
         "controller_options": {"runtime_env": {"env_vars": serving(plain=plain)}},
         "applications": [

@@ -14,6 +14,34 @@ DOMAIN = "convoy"
 
 Detail = details.ErrorInfo | details.BadRequest | details.RetryInfo
 
+HEADER_BYTES = 4096
+"""About what a Status may take where gRPC carries it in a header: clients refuse calls whose
+headers exceed 8 KiB, and then say nothing of the error."""
+
+
+def brief(error: ConvoyError) -> ConvoyError:
+    """Give an error that fits a header: of a long one the first violations, texts cut short."""
+    # gRPC sends the message once more, up to three bytes for one.
+    if to_status(error).ByteSize() + 3 * len(error.message.encode()) <= HEADER_BYTES:
+        return error
+    violations: list[Violation] = []
+    room = HEADER_BYTES // 2
+    for violation in error.violations:
+        violations.append(Violation(_cut(violation.field), _cut(violation.description)))
+        room -= sum(len(text.encode()) + 4 for text in (violation.field, violation.description))
+        if room < 0:
+            break
+    metadata = {_cut(key): _cut(value) for key, value in [*error.metadata.items()][:4]}
+    return ConvoyError(
+        error.code,
+        _cut(error.message),
+        error.reason,
+        error.stage,
+        violations,
+        error.retry_after,
+        metadata,
+    )
+
 
 def to_status(error: ConvoyError) -> Status:
     """Write an error as a Status with ErrorInfo and, where they apply, BadRequest and RetryInfo."""
@@ -83,6 +111,12 @@ def from_failure(failure: pb.Failure) -> ConvoyError:
         failure.retry_after.ToNanoseconds() / 1e9 if failure.HasField("retry_after") else None,
         dict(failure.metadata),
     )
+
+
+def _cut(text: str) -> str:
+    raw = text.encode()
+    most = HEADER_BYTES // 16
+    return text if len(raw) <= most else f"{raw[:most].decode(errors='ignore')}…"
 
 
 def _code(number: int) -> Code:

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from convoy_services.local.errors import MeshError, last_line, not_started
+from convoy_services.local.errors import MeshError, last_error, not_started
 from convoy_services.serve_config import (
     APP,
     AT_FAULT,
@@ -65,7 +65,8 @@ def _call(address: str, method: str, body: Mapping[str, Any] | None = None) -> A
         with urlopen(request, timeout=TIMEOUT) as response:
             text = response.read()
     except HTTPError as exc:
-        said = last_line(exc.read().decode(errors="replace"))
+        with exc:
+            said = last_error(exc.read().decode(errors="replace"))
         raise MeshError(f"{address} refuses ({exc.code}): {said or exc.reason}") from exc
     except (OSError, HTTPException) as exc:
         raise MeshError(f"{address} is no Ray dashboard: {exc}") from exc

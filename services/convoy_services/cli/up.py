@@ -1,7 +1,7 @@
 """``convoy up``: start the mesh, here or on a cluster."""
 
 import signal
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Annotated
 
 import typer
@@ -52,19 +52,17 @@ def up(
 
 def _run(mesh: LocalMesh, *, detach: bool) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    leave = False
-    try:
+    with ExitStack() as stack:
+        stack.callback(mesh.stop)
         with err.status("starting"):
             mesh.wait(show)
         out.print(f"ready: gRPC on {mesh.target}", style="bold green")
-        leave = detach
-        if not detach:
-            with suppress(KeyboardInterrupt):
-                mesh.stay()
-    finally:
-        if not leave:
-            err.print("ending")
-            mesh.stop()
+        if detach:
+            stack.pop_all()
+            return
+        with suppress(KeyboardInterrupt):
+            mesh.stay()
+        err.print("ending")
 
 
 def show(event: Event) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 import grpc.aio
 from ray import serve
 from ray.serve import RunTarget
+from ray.serve._private.application_state import StatusOverview
 from ray.serve.config import HTTPOptions, gRPCOptions
+from ray.serve.context import _get_global_client
 from ray.serve.schema import ApplicationStatusOverview
 
 from convoy.v1 import pipeline_pb2, pipeline_pb2_grpc
@@ -20,7 +22,7 @@ from convoy_services.mesh.plan import MeshPlan
 from convoy_services.rpc.forward import APP, INGRESS
 from convoy_services.serve_config import AT_FAULT, DEPLOY_FAILED, HEALTHY, SERVICERS
 
-PERIOD = 0.1
+PERIOD = 0.25
 """Seconds between two looks at what Serve is doing."""
 
 
@@ -46,24 +48,24 @@ async def stages_ready(mesh: MeshPlan) -> AsyncIterator[Event]:
 
     Raises MeshError with the name of the stage that cannot start and why.
     """
+    client = _get_global_client()
+    assert client is not None
     started = time.monotonic()
     waiting = {*mesh.deployments, INGRESS}
     while waiting:
         await asyncio.sleep(PERIOD)
-        application = await status()
-        if application is None:
-            continue
-        if application.status == DEPLOY_FAILED:
-            raise _error(application)
-        for name, deployment in application.deployments.items():
-            if name in waiting and deployment.status == HEALTHY:
-                waiting.remove(name)
-                if name in mesh.deployments:
-                    yield await _event(mesh, name, time.monotonic() - started)
+        overview = await asyncio.to_thread(client.get_serve_status, APP)
+        if overview.app_status.status == DEPLOY_FAILED:
+            raise _error(overview)
+        healthy = {d.name for d in overview.deployment_statuses if d.status == HEALTHY}
+        for name in sorted(waiting & healthy):
+            waiting.remove(name)
+            if name in mesh.deployments:
+                yield await _event(mesh, name, time.monotonic() - started)
 
 
 async def status() -> ApplicationStatusOverview | None:
-    """Give what Serve knows of the application."""
+    """Give what Serve knows of the application, its replicas included; tens of milliseconds."""
     return (await asyncio.to_thread(serve.status)).applications.get(APP)
 
 
@@ -97,7 +99,6 @@ async def _event(mesh: MeshPlan, name: str, seconds: float) -> Event:
     )
 
 
-def _error(application: ApplicationStatusOverview) -> MeshError:
-    deployments = application.deployments.items()
-    messages = {name: d.message for name, d in deployments if d.status in AT_FAULT}
-    return not_started(messages, application.message)
+def _error(overview: StatusOverview) -> MeshError:
+    messages = {d.name: d.message for d in overview.deployment_statuses if d.status in AT_FAULT}
+    return not_started(messages, overview.app_status.message)

@@ -176,6 +176,10 @@ class LocalMesh:
         shutil.rmtree(self.settings.run, ignore_errors=True)
         _leader(self.settings.state).unlink(missing_ok=True)
 
+    def members(self) -> list[Process]:
+        """Find every process of the mesh."""
+        return processes.members(self.settings.run, self._supervisor)
+
     def status(self) -> MeshState:
         """Tell the state of the mesh and each of its processes."""
         settings = self.settings
@@ -209,7 +213,7 @@ class LocalMesh:
             },
             processes=[
                 {"pid": process.pid, "name": process.name, "memory": process.memory}
-                for process in processes.members(settings.run, self._supervisor)
+                for process in self.members()
             ],
         )
 

@@ -109,7 +109,7 @@ def environment(settings: Settings) -> dict[str, str]:
 
     Ray keeps to the loopback address (the variable named for other systems is what says so) and
     asks for a token. What else is set here gives way to what the caller's environment says: Ray's
-    workers run at the priority of their caller, not below it; what leaves drains for 3 s; a stage
+    workers run at the priority of their caller, not below it; what leaves drains for 2 s; a stage
     that fails to load is not loaded a second and third time.
     """
     inherited = {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"}
@@ -117,8 +117,8 @@ def environment(settings: Settings) -> dict[str, str]:
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_worker_niceness": "0",
         "RAY_SERVE_MAX_PER_REPLICA_RETRY_COUNT": "1",
-        "RAY_SERVE_PROXY_MIN_DRAINING_PERIOD_S": "3",
-        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "3",
+        "RAY_SERVE_PROXY_MIN_DRAINING_PERIOD_S": "2",
+        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "2",
     }
     paths = [settings.home, *map(Path, filter(None, os.environ.get("PYTHONPATH", "").split(":")))]
     ports = settings.ports

@@ -20,7 +20,7 @@ import ray
 
 from convoy_services.config import ConfigError, MeshConfig, read
 from convoy_services.local import deployer, processes
-from convoy_services.local.errors import MeshError, last_line
+from convoy_services.local.errors import MeshError, last_error
 from convoy_services.local.events import Event, Kind
 from convoy_services.local.head import Head, start_head
 from convoy_services.local.processes import Process
@@ -48,7 +48,7 @@ def main() -> NoReturn:
         _report(settings, str(exc))
     except BaseException as exc:
         log.exception("the mesh ends")
-        _report(settings, f"{type(exc).__name__}: {last_line(str(exc))}; see {settings.log}")
+        _report(settings, f"{type(exc).__name__}: {last_error(str(exc))}; see {settings.log}")
     finally:
         processes.sweep(settings.run, me)
         os._exit(0)  # without waiting for threads that wait for Ray

@@ -35,8 +35,7 @@ class AdmissionQueue:
         """Start empty."""
         self._limits = limits
         self._waiting = {
-            priority: OrderedDict[Request, None]()
-            for priority in range(URGENT, BACKGROUND - 1, -1)
+            priority: OrderedDict[Request, None]() for priority in range(URGENT, BACKGROUND - 1, -1)
         }
         self.rows = 0
         self.bytes = 0

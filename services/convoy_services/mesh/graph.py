@@ -54,7 +54,7 @@ def _stages(source: Source, problems: list[Problem]) -> dict[str, StagePlan]:
         path: Path_ = ("stages", name)
         try:
             cls = stage_class(config.cls)
-        except (ImportError, AttributeError, TypeError) as exc:
+        except Exception as exc:  # whatever the module does when it is imported
             problems.append(source.problem((*path, "class"), f"{config.cls}: {exc}"))
             continue
         try:
@@ -63,9 +63,15 @@ def _stages(source: Source, problems: list[Problem]) -> dict[str, StagePlan]:
             message = f"{config.cls} refuses them: {exc}"
             problems.append(source.problem((*path, "settings"), message))
             continue
+        silent = [name for name in ("consumes", "produces") if not hasattr(stage, name)]
+        if silent:
+            message = f"{config.cls} does not say what it {' and '.join(silent)}"
+            problems.append(source.problem((*path, "class"), message))
+            continue
         home = config.place_with or name
         if config.place_with and (home not in configs or configs[home].place_with):
-            message = _unknown("stage with a deployment of its own", home, configs)
+            hosts = [other for other in configs if other != name and not configs[other].place_with]
+            message = _unknown("stage with a deployment of its own", home, hosts)
             problems.append(source.problem((*path, "place_with"), message))
             continue
         stages[name] = StagePlan(
@@ -85,16 +91,19 @@ def _stages(source: Source, problems: list[Problem]) -> dict[str, StagePlan]:
 
 
 def _deployments(mesh: MeshConfig, stages: Mapping[str, StagePlan]) -> dict[str, DeploymentPlan]:
+    homes: dict[str, list[StagePlan]] = {}
+    for stage in stages.values():
+        homes.setdefault(stage.deployment, []).append(stage)
     return {
         name: DeploymentPlan(
             name=name,
-            stages=tuple(s.name for s in stages.values() if s.deployment == name),
+            stages=tuple(stage.name for stage in placed),
             replicas=mesh.stages[name].replicas,
-            cpus=stage.cpus,
-            gpus=stage.gpus,
+            # They take turns in one compute thread: the replica needs what the neediest does.
+            cpus=max(stage.cpus for stage in placed),
+            gpus=max(stage.gpus for stage in placed),
         )
-        for name, stage in stages.items()
-        if stage.deployment == name
+        for name, placed in homes.items()
     }
 
 
@@ -229,18 +238,22 @@ class _Wiring:
                     (*draft.path, "from"),
                     f"{draft.stage.name} takes {theirs} as {wanted}, but {ours} is {given}",
                 )
-        self._take_when(draft)
+        self._take_when(draft, inputs)
         for fallback in self._fallbacks(draft).values():
             if fallback.like in self._producers:
                 draft.after.add(self._producers[fallback.like])
 
-    def _take_when(self, draft: _Draft) -> None:
+    def _take_when(self, draft: _Draft, inputs: list[str] | None) -> None:
         when = draft.config.when
         if when is None:
             return
         bool_column = Column("BOOL")
         given = self._columns.get(when)
         if given is None:
+            if inputs is not None and when not in inputs:
+                known = [*inputs, *self._producers]
+                self._wrong((*draft.path, "when"), _unknown("column", when, known))
+                return
             given = self._columns[when] = self._inputs[when] = bool_column
         if not bool_column.fits(given):
             self._wrong((*draft.path, "when"), f"when needs {bool_column}, but {when} is {given}")

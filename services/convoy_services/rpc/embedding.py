@@ -7,6 +7,7 @@ from convoy import Batch, Datatype, Tensor, Violation
 from convoy.errors import invalid
 from convoy.v1 import embedding_pb2 as pb
 from convoy_services.mesh.mesh import Mesh
+from convoy_services.mesh.plan import PipelinePlan
 from convoy_services.rpc.call import Call
 from convoy_services.rpc.whole import whole
 
@@ -25,7 +26,7 @@ class EmbeddingServicer:
     async def Embed(self, request: pb.EmbedRequest, call: Call) -> pb.EmbedResponse:
         """Embed texts; raises ConvoyError naming each faulty text."""
         pipeline = self._mesh.pipeline("embedding")
-        inputs = pipeline.plan.inputs.complete(_inputs(request))
+        inputs = pipeline.plan.inputs.admit(_inputs(request, pipeline.plan))
         result = await pipeline.run(call.request(inputs, pipeline.plan.limits.timeout))
         vectors = whole(result, "texts")["embedding"].array
         if request.HasField("dimensions"):
@@ -37,14 +38,20 @@ class EmbeddingServicer:
         )
 
 
-def _inputs(request: pb.EmbedRequest) -> Batch:
+def _inputs(request: pb.EmbedRequest, plan: PipelinePlan) -> Batch:
     rows = len(request.texts)
     faults = [Violation("texts", "there are no texts")] if not rows else []
     faults += [
         Violation(f"texts[{i}]", "the text is empty") for i, t in enumerate(request.texts) if not t
     ]
-    if request.HasField("dimensions") and not request.dimensions:
-        faults.append(Violation("dimensions", "there must be at least one dimension"))
+    width = plan.outputs["embedding"].shape[0]
+    if request.HasField("dimensions") and not 1 <= request.dimensions <= width:
+        faults.append(Violation("dimensions", f"the model gives 1 to {width}"))
+    faults += [
+        Violation(name, "the pipeline does not take it")
+        for name in ("dimensions", "normalize")
+        if request.HasField(name) and name not in plan.inputs
+    ]
     if request.encoding not in ENCODINGS:
         faults.append(Violation("encoding", "there is no such encoding"))
     if faults:

@@ -8,7 +8,7 @@ import grpc
 from google.protobuf.descriptor import MethodDescriptor
 
 from convoy import ConvoyError
-from convoy.status import to_status
+from convoy.status import brief, to_status
 from convoy_services import ingress
 from convoy_services.rpc import services
 from convoy_services.rpc.call import Call
@@ -96,7 +96,7 @@ def _call(context: Any) -> Call:
 
 async def _abort(context: Any, error: ConvoyError) -> NoReturn:
     """End the call with a rich status."""
-    status = to_status(error)
+    status = to_status(brief(error))
     context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
     await context.abort(CODES[status.code], status.message)
     raise AssertionError("abort raises")

@@ -10,6 +10,7 @@ from convoy import ConvoyError
 from convoy.errors import invalid
 from convoy.status import to_status
 from convoy.v1 import relay_pb2 as pb
+from convoy_services.mesh.fault import fault
 from convoy_services.rpc.call import Call
 from convoy_services.rpc.dispatch import Dispatcher
 from convoy_services.rpc.services import is_streaming
@@ -115,6 +116,8 @@ class _Stream:
             self._replies.put_nowait(pb.RelayReply(id=call_id, end=True))
         except ConvoyError as error:
             self._end(call_id, error)
+        except Exception as exc:  # without a reply the client would wait, or send it again
+            self._end(call_id, fault(start.method, exc))
 
     def _end(self, call_id: int, error: ConvoyError) -> None:
         status = to_status(error).SerializeToString()

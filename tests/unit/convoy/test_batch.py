@@ -1,5 +1,6 @@
 """Batches against plain Python lists: columns, failures and degradations move together."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ def test_what_was_sliced_joins_to_what_it_was(case: Case, data: st.DataObject) -
     batch, lists = case
     cuts = sorted(data.draw(st.lists(st.integers(0, batch.rows), max_size=3)))
     edges = [0, *cuts, batch.rows]
-    whole = Batch.concat([batch.slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)])
+    whole = Batch.concat([batch.slice(a, b) for a, b in pairwise(edges)])
     assert whole.rows == batch.rows
     assert {name: t.tolist() for name, t in whole.columns.items()} == lists
     assert whole.failures == batch.failures

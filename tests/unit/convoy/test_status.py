@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convoy import Code, ConvoyError
-from convoy.status import from_failure, from_status, to_failure, to_status
+from convoy.errors import Violation
+from convoy.status import HEADER_BYTES, brief, from_failure, from_status, to_failure, to_status
 from convoy.v1 import batch_pb2 as pb
 from tests.unit.convoy.strategies import ERRORS, parts
 
@@ -87,3 +88,37 @@ def test_a_foreign_retry_delay_of_any_length_is_read() -> None:
     packed = Any()
     packed.Pack(details.RetryInfo(retry_delay=Duration(seconds=2**62)))
     assert from_status(Status(code=8, details=[packed])).retry_after == pytest.approx(2**62)
+
+
+@given(ERRORS)
+def test_an_error_that_fits_a_header_stays_as_it_is(error: ConvoyError) -> None:
+    assert brief(error) is error
+
+
+@pytest.mark.parametrize(
+    ("texts", "fields"),
+    [
+        pytest.param(4000, "texts[{}]", id="many violations"),
+        pytest.param(1, "x" * 100_000, id="a long field"),
+        pytest.param(300, "ü" * 500, id="many long fields"),
+    ],
+)
+def test_an_error_too_large_for_a_header_is_cut_to_its_first_violations(
+    texts: int, fields: str
+) -> None:
+    """gRPC's clients threw such an error away and said RESOURCE_EXHAUSTED instead."""
+    error = ConvoyError(
+        Code.INVALID_ARGUMENT,
+        "ü" * 5000,
+        "BAD",
+        "rank",
+        [Violation(fields.format(i), "it is empty") for i in range(texts)],
+        2.0,
+        {f"key{i}": "v" * 1000 for i in range(100)},
+    )
+    short = brief(error)
+    assert to_status(short).ByteSize() + 3 * len(short.message.encode()) <= 1.5 * HEADER_BYTES
+    assert (short.code, short.reason, short.stage) == (error.code, error.reason, error.stage)
+    assert short.retry_after == 2.0
+    assert short.violations[0].field[:100] == error.violations[0].field[:100]
+    assert error.message.startswith(short.message.rstrip("…"))

@@ -120,12 +120,18 @@ HOSTILE = st.builds(
 )
 
 
-def refused_or_usable(message: pb.Batch) -> None:
+def read(message: pb.Batch) -> Batch | ConvoyError:
     try:
-        batch = read_batch(message)
+        return read_batch(message)
     except ConvoyError as error:
-        assert error.code is Code.INVALID_ARGUMENT
-        assert all(v.field.startswith("batch.") for v in error.violations)
+        return error
+
+
+def refused_or_usable(message: pb.Batch) -> None:
+    batch = read(message)
+    if isinstance(batch, ConvoyError):
+        assert batch.code is Code.INVALID_ARGUMENT
+        assert all(v.field.startswith("batch.") for v in batch.violations)
         return
     backwards = np.arange(min(batch.rows, 10))[::-1]
     for tensor in batch.columns.values():

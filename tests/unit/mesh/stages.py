@@ -18,7 +18,9 @@ class Add(Inference):
     produces = Columns(y=INT)
     offload = False
 
-    def __init__(self, *, by: int = 1, bad: Sequence[int] = (), refused: Sequence[int] = ()) -> None:
+    def __init__(
+        self, *, by: int = 1, bad: Sequence[int] = (), refused: Sequence[int] = ()
+    ) -> None:
         """Raise for numbers in ``bad``, refuse those in ``refused`` row by row."""
         self._by = by
         self._bad = bad
@@ -112,9 +114,7 @@ class Name(Postprocess):
     def process(self, batch: Batch) -> Batch:
         names = [
             prefix + str(x).encode()
-            for prefix, x in zip(
-                batch["prefix"].elements(), batch["x"].array.tolist(), strict=True
-            )
+            for prefix, x in zip(batch["prefix"].elements(), batch["x"].array.tolist(), strict=True)
         ]
         return self.produces.pack(rows=batch.rows, name=names)
 
@@ -143,5 +143,29 @@ class Fussy(Preprocess):
         raise NotImplementedError
 
 
+class Silent(Preprocess):
+    """Does not say what it takes and gives."""
+
+    def process(self, batch: Batch) -> Batch:
+        raise NotImplementedError
+
+
 class NoStage:
     """Is none."""
+
+
+class Vectors(Inference):
+    """Turns a text into its first bytes: text BYTES [] → pooled FP32 [4]; "bad" fails."""
+
+    consumes = Columns(text=Column("BYTES"))
+    produces = Columns(pooled=Column("FP32", [4]))
+    offload = False
+
+    def process(self, batch: Batch) -> Batch:
+        texts = batch["text"].elements()
+        bad = [row for row, text in enumerate(texts) if text == b"bad"]
+        error = ConvoyError(Code.INVALID_ARGUMENT, "the text is bad", "BAD_TEXT")
+        pooled = [[float(byte) - 100 for byte in text[:4].ljust(4, b"d")] for text in texts]
+        return self.produces.pack(
+            rows=batch.rows, pooled=pooled, failures=dict.fromkeys(bad, error)
+        )

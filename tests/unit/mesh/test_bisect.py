@@ -105,9 +105,7 @@ def no_columns(batch: Batch) -> Batch:
 
 
 def another_type(batch: Batch) -> Batch:
-    return Batch(
-        rows=batch.rows, columns={"y": Tensor.pack([0.0] * batch.rows, Datatype.FP32)}
-    )
+    return Batch(rows=batch.rows, columns={"y": Tensor.pack([0.0] * batch.rows, Datatype.FP32)})
 
 
 def another_shape(batch: Batch) -> Batch:

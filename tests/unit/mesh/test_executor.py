@@ -9,6 +9,7 @@ import pytest
 
 from convoy import Batch, Code, ConvoyError
 from convoy_services.mesh import fault
+from convoy_services.mesh.column import Column, Columns
 from convoy_services.mesh.context import RowContext
 from convoy_services.mesh.executor import Executor
 from convoy_services.mesh.table import Table
@@ -440,8 +441,6 @@ def test_a_cancelled_batch_takes_its_branches_along() -> None:
 
 
 def test_a_column_that_no_step_gave_is_zeros() -> None:
-    from convoy_services.mesh.column import Column, Columns
-
     columns = Columns(a=Column("FP32", [2]), b=Column("INT64", [-1]), c=Column("BYTES"))
     result = Table(numbers(1, 2)).result(columns, {"a": "a", "b": "b", "c": "c"})
     assert result["a"].tolist() == [[0, 0], [0, 0]]

@@ -134,7 +134,11 @@ ADD = "- {stage: add, from: [x]}"
             id="two steps of one name",
         ),
         pytest.param(
-            ADD, "[yy]", "outputs", "no column that a step gives 'yy'; did you mean y?", id="an output"
+            ADD,
+            "[yy]",
+            "outputs",
+            "no column that a step gives 'yy'; did you mean y?",
+            id="an output",
         ),
         pytest.param(ADD, "[y, x]", "outputs", "'x'", id="an input as an output"),
         pytest.param(
@@ -234,6 +238,18 @@ def test_an_input_that_is_not_declared_is_named() -> None:
     assert any("no step takes xx" in line for line in found)
 
 
+def test_a_condition_that_is_not_declared_is_named() -> None:
+    """It once became one more input without a word."""
+    text = pipeline("""
+        steps:
+          - {stage: add, from: [x], when: wantd, fallback: {y: 0}}
+        inputs: [x, wanted]
+        outputs: [y]
+    """)
+    found = problems(text)
+    assert any("steps.0.when: there is no column 'wantd'; did you mean wanted?" in f for f in found)
+
+
 def stage(text: str) -> str:
     return f"""\
 stages:
@@ -253,6 +269,7 @@ pipelines:
         ('s: {class: "no.such.module:S"}', "stages.s.class", "No module named"),
         (f's: {{class: "{STAGES}:Nope"}}', "stages.s.class", "Nope"),
         (f's: {{class: "{STAGES}:NoStage"}}', "stages.s.class", "is not a Stage"),
+        (f's: {{class: "{STAGES}:Silent"}}', "stages.s.class", "what it consumes and produces"),
         (f's: {{class: "{STAGES}:STAGES"}}', "stages.s.class", "STAGES"),
         (
             f's: {{class: "{STAGES}:Fussy", settings: {{size: 0}}}}',
@@ -271,7 +288,11 @@ pipelines:
             "'ad'; did you mean add?",
         ),
         (f's: {{class: "{STAGES}:Add", place_with: s}}', "stages.s.place_with", "there are: add"),
-        (f's: {{class: "{STAGES}:Add", replicas: 0}}', "stages.s.replicas", "greater than or equal"),
+        (
+            f's: {{class: "{STAGES}:Add", replicas: 0}}',
+            "stages.s.replicas",
+            "greater than or equal",
+        ),
         (f's: {{class: "{STAGES}:Add", replica: 2}}', "stages.s.replica", "no such setting"),
         (f'S!: {{class: "{STAGES}:Add"}}', "stages.S!", "is no name"),
         ("s: {settings: {}}", "stages.s.class", "this is missing"),
@@ -388,6 +409,14 @@ ingress: {{replicas: 2}}
     assert made.deployments["add"].cpus == 2
     assert made.deployments["add"].gpus == 0.5
     assert made.slots("add") == 3
+
+
+def test_a_deployment_has_what_the_neediest_of_its_stages_needs() -> None:
+    """A guest that asked for a GPU was once placed on a replica without one."""
+    made = planned(
+        stage(f's: {{class: "{STAGES}:Add", place_with: add, cpus: 3, gpus: 0.5}}')
+    ).deployments["add"]
+    assert (made.cpus, made.gpus) == (3, 0.5)
 
 
 @pytest.mark.parametrize(

@@ -138,8 +138,8 @@ def test_rows_cancelled_on_their_way_are_dropped_before_the_next_hop() -> None:
         mesh = chain({"a": first, "b": second})
         flights = await occupied(mesh)
         together = [asyncio.create_task(ask(mesh, rows(n, n + 10))) for n in range(3)]
-        while len(first.batches) < 3:
-            await asyncio.sleep(0.1)
+        await flights[0]  # what waits leaves as the first slot comes free
+        await asyncio.sleep(0.1)
         together[1].cancel()
         await asyncio.gather(*flights)
         reasons = [await outcome(task) for task in together]
@@ -157,8 +157,8 @@ def test_the_results_of_those_who_stay_are_their_own() -> None:
         mesh = chain({"a": first, "b": Stage(lambda _: 1.0)})
         flights = await occupied(mesh)
         together = [asyncio.create_task(ask(mesh, rows(n, n + 10))) for n in range(3)]
-        while len(first.batches) < 3:
-            await asyncio.sleep(0.1)
+        await flights[0]  # what waits leaves as the first slot comes free
+        await asyncio.sleep(0.1)
         together[0].cancel()
         await asyncio.gather(*flights)
         return [(await task)["row"].tolist() for task in together[1:]]
@@ -187,10 +187,10 @@ def test_a_flight_goes_on_for_those_who_still_wait() -> None:
     async def scenario() -> list[str]:
         stage = Stage(lambda _: 1.0)
         mesh = chain({"a": stage})
-        await occupied(mesh)
+        flights = await occupied(mesh)
         together = [asyncio.create_task(ask(mesh, rows(n))) for n in range(3)]
-        while len(stage.batches) < 3:
-            await asyncio.sleep(0.1)
+        await flights[0]  # what waits leaves as the first slot comes free
+        await asyncio.sleep(0.1)
         together[0].cancel()
         together[2].cancel()
         return [await outcome(task) for task in together]

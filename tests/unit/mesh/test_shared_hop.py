@@ -3,9 +3,12 @@
 import asyncio
 from typing import Any
 
+import numpy as np
 import pytest
 
 from convoy import Batch, Code, ConvoyError
+from convoy_services.mesh.context import RowContext
+from convoy_services.mesh.hop import StageRequest
 from tests.unit.mesh.hosted import Hosted, numbers
 from tests.unit.mesh.virtual_time import simulate
 
@@ -49,9 +52,11 @@ def test_steps_that_share_a_deployment_cost_one_hop() -> None:
 
 
 def test_all_steps_may_share_one_deployment() -> None:
-    text = chain().replace(f'before: {{class: "{STAGES}:Add"', "\\g").replace("\\g", (
-        f'before: {{class: "{STAGES}:Add", place_with: home'
-    ))
+    text = (
+        chain()
+        .replace(f'before: {{class: "{STAGES}:Add"', "\\g")
+        .replace("\\g", (f'before: {{class: "{STAGES}:Add", place_with: home'))
+    )
     result, crossed = ask(text, numbers(1, 2))
     assert result["y2"].tolist() == [4, 5]
     assert crossed == {"home": [2]}
@@ -124,7 +129,9 @@ def test_an_optional_step_inside_the_hop_degrades_for_its_rows_alone() -> None:
     more = ", optional: {budget: 20ms, fallback: {y2: -1}}"
     result, _ = ask(chain(third="bad: [4]", more=more), numbers(1, 2, 3))
     assert result["y2"].tolist() == [4, -1, 6]
-    assert [(d.step, d.reason, d.rows) for d in result.degradations] == [("guest", "INTERNAL", (1,))]
+    assert [(d.step, d.reason, d.rows) for d in result.degradations] == [
+        ("guest", "INTERNAL", (1,))
+    ]
     assert not result.failures
 
 
@@ -195,10 +202,6 @@ def test_steps_placed_crosswise_do_not_wait_for_each_other() -> None:
 
 def test_a_stage_of_the_hop_can_be_called_alone() -> None:
     async def scenario() -> list[Any]:
-        from convoy_services.mesh.context import RowContext
-        from convoy_services.mesh.hop import StageRequest
-        import numpy as np
-
         hosted = Hosted.of(chain(third="by: 5"))
         rows = RowContext(
             ids=np.arange(1, dtype=np.uint64),
