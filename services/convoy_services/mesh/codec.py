@@ -44,7 +44,7 @@ class StageCodec:
 
         Raises DecodeError for bytes that are no message, ConvoyError for a faulty batch.
         """
-        return self.read_request(self.request.FromString(memoryview(payload)), now, timeout)
+        return self.read_request(self.request.FromString(_buffer(payload)), now, timeout)
 
     def read_request(self, message: Any, now: float, timeout: float) -> StageRequest:
         """Read a parsed request message."""
@@ -75,7 +75,7 @@ class StageCodec:
 
     def parse_response(self, payload: Payload) -> StageResponse:
         """Parse a response."""
-        message = self.response.FromString(memoryview(payload))
+        message = self.response.FromString(_buffer(payload))
         report = message.report
         return StageResponse(
             batch=read_batch(message.batch),
@@ -93,6 +93,11 @@ CODECS = {
     StageKind.INFERENCE: StageCodec(stage_pb2.InferRequest, stage_pb2.InferResponse),
     StageKind.POSTPROCESS: StageCodec(stage_pb2.PostprocessRequest, stage_pb2.PostprocessResponse),
 }
+
+
+def _buffer(payload: Payload) -> Any:
+    """Give what protobuf parses without a copy: it takes a memoryview, but no array."""
+    return payload if isinstance(payload, bytes) else payload.data
 
 
 def _write_context(rows: RowContext, message: batch_pb2.RowContext, now: float) -> None:

@@ -92,6 +92,23 @@ def test_what_arrives_while_all_slots_are_busy_travels_together() -> None:
     assert simulate(scenario()) == [1, 1, 40]
 
 
+def test_a_batch_under_way_lets_arrivals_that_trickle_in_gather() -> None:
+    """gRPC hands over a call in some turns of the loop; batches of one then starve it of turns."""
+
+    async def scenario() -> list[int]:
+        stage = Stage(lambda _: 0.010)
+        mesh = chain({"a": stage})
+        asks = []
+        for n in range(40):
+            asks.append(asyncio.create_task(ask(mesh, rows(n))))
+            for _ in range(5):
+                await asyncio.sleep(0)
+        await asyncio.gather(*asks)
+        return stage.batches
+
+    assert simulate(scenario()) == [1, 39]
+
+
 def test_what_waits_is_split_evenly_over_free_slots() -> None:
     async def scenario() -> list[int]:
         stage = Stage(lambda _: 0.010, replicas=3)

@@ -43,8 +43,8 @@ async def occupied(mesh: Mesh, slots: int = 2) -> list[asyncio.Task[Batch]]:
     tasks = []
     for n in range(slots):
         tasks.append(asyncio.create_task(ask(mesh, rows(-n))))
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        while sum(busy(mesh).values()) <= n:
+            await asyncio.sleep(0)
     return tasks
 
 
