@@ -283,6 +283,7 @@ def cluster(home: Path) -> Iterator[str]:
         "port": 0,
         "dashboard-port": dashboard,
         "dashboard-agent-listen-port": 0,
+        "ray-client-server-port": ports.block + 31,
         "temp-dir": folder,
         "num-cpus": 4,
         "object-store-memory": 100 << 20,

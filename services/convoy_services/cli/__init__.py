@@ -9,6 +9,7 @@ from convoy_services.cli.export import export
 from convoy_services.cli.graph import graph
 from convoy_services.cli.status import status
 from convoy_services.cli.up import up
+from convoy_services.cli.update import update
 
 app = typer.Typer(
     name="convoy",
@@ -17,6 +18,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (up, status, down, call, graph, check):
+for command in (up, update, status, down, call, graph, check):
     app.command()(command)
 app.add_typer(export, name="export")

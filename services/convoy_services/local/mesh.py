@@ -133,7 +133,30 @@ class LocalMesh:
         Raises MeshError, with the mesh gone, where it cannot start or takes more than ``within``
         seconds.
         """
-        seen = 0
+        try:
+            self._follow(0, on_event, within)
+        except MeshError:
+            self.stop()
+            raise
+
+    def update(
+        self,
+        config: str,
+        on_event: Callable[[Event], None] = lambda _: None,
+        *,
+        within: float | None = None,
+    ) -> None:
+        """Replace every replica by one of ``config``, the text of a mesh.yaml, as calls go on.
+
+        Raises MeshError where the new replicas do not start; the old ones then stay.
+        """
+        seen = sum(1 for _ in events.read(self.settings.events))
+        self.settings.config.write_text(config)
+        os.kill(self._supervisor.pid, signal.SIGHUP)
+        self._follow(seen, on_event, within)
+
+    def _follow(self, seen: int, on_event: Callable[[Event], None], within: float | None) -> None:
+        """Give the events after the first ``seen`` to ``on_event`` until READY; or MeshError."""
         began = time.monotonic()
         while True:
             alive = self.alive
@@ -143,13 +166,10 @@ class LocalMesh:
                 if event.kind is Kind.READY:
                     return
                 if event.kind is Kind.FAILED:
-                    self.stop()
                     raise MeshError(event.message)
             if not alive:
-                self.stop()
                 raise MeshError(f"the supervisor has died; see {self.settings.log}")
             if within is not None and time.monotonic() - began > within:
-                self.stop()
                 raise MeshError(f"the mesh is not ready after {within:g} s")
             time.sleep(PERIOD)
 

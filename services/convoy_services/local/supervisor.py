@@ -69,6 +69,10 @@ class _Supervisor:
         life = asyncio.gather(self._start(), self._watch(head))
         for signum in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signum, life.cancel)
+        updates: set[asyncio.Task[None]] = set()
+        loop.add_signal_handler(
+            signal.SIGHUP, lambda: updates.add(loop.create_task(self._update()))
+        )
         if self._settings.attached:
             loop.add_reader(sys.stdin, life.cancel)
         with suppress(asyncio.CancelledError):
@@ -95,12 +99,27 @@ class _Supervisor:
         began = time.monotonic()
         await asyncio.to_thread(deployer.start_serve, self._settings.ports)
         self._event(Kind.SERVE, time.monotonic() - began)
-        deployer.deploy(self._mesh, ingress_cpus=self._config.ingress.cpus)
-        async for event in deployer.stages_ready(self._mesh):
-            event.write(self._settings.events)
+        await self._deploy()
         await deployer.answer(self._settings.ports)
         self._event(Kind.READY, time.time() - self._settings.started)
         self._ready = True
+
+    async def _deploy(self) -> None:
+        deployer.deploy(self._mesh, ingress_cpus=self._config.ingress.cpus)
+        async for event in deployer.stages_ready(self._mesh):
+            event.write(self._settings.events)
+
+    async def _update(self) -> None:
+        """Roll out the configuration anew; where it does not start, what runs stays."""
+        began = time.time()
+        try:
+            source = read(self._settings.config)
+            self._mesh, self._config = plan(source), source.mesh
+            await self._deploy()
+        except (MeshError, ConfigError) as exc:
+            _report(self._settings, str(exc))
+        else:
+            self._event(Kind.READY, time.time() - began)
 
     async def _watch(self, head: Head) -> NoReturn:
         """Notice when Ray dies, and end each HAProxy that has lost its manager.
