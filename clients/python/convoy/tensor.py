@@ -243,11 +243,10 @@ class Tensor:
         if self.offsets is not None:
             _check_ascending("offsets", self.offsets, count)
             count = int(self.offsets[-1])
-        unit = "bytes" if is_bytes else "elements"
-        _expect(
-            len(self.data) == count,
-            f"the data holds {len(self.data)} {unit} where shape and rows call for {count}",
-        )
+        if len(self.data) != count:
+            unit = "bytes" if is_bytes else "elements"
+            there = f"the data holds {len(self.data)} {unit}"
+            raise ValueError(f"{there} where shape and rows call for {count}")
         if self.datatype is Datatype.BOOL:
             _expect(int(self.data.view(np.uint8).max(initial=0)) <= 1, "a BOOL is 0 or 1")
 
@@ -296,9 +295,12 @@ def _join(parts: Sequence[Index | None]) -> Index:
 
 
 def _check_ascending(name: str, ends: Index, parts: int) -> None:
-    _expect(len(ends) == parts + 1, f"{name} has {len(ends)} entries where {parts + 1} are due")
-    _expect(ends[0] == 0, f"{name} does not begin at 0")
-    _expect(bool(np.all(ends[1:] >= ends[:-1])), f"{name} does not ascend")
+    if len(ends) != parts + 1:
+        raise ValueError(f"{name} has {len(ends)} entries where {parts + 1} are due")
+    if ends[0] != 0:
+        raise ValueError(f"{name} does not begin at 0")
+    if (ends[1:] < ends[:-1]).any():
+        raise ValueError(f"{name} does not ascend")
 
 
 def _expect(holds: object, otherwise: str) -> None:

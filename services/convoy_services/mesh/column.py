@@ -1,6 +1,6 @@
 """The columns that a stage takes and gives, as its author declares them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -71,24 +71,8 @@ class Column:
         return one if rows == 1 else one.take(np.zeros(rows, np.int64))
 
 
-class Columns(Mapping[str, Column]):
-    """Named columns: ``Columns(text=Column("BYTES"))``."""
-
-    def __init__(self, **columns: Column) -> None:
-        """Take the columns in order."""
-        self._columns = columns
-
-    def __getitem__(self, name: str) -> Column:
-        """Give the column of that name."""
-        return self._columns[name]
-
-    def __iter__(self) -> Iterator[str]:
-        """Go through the names."""
-        return iter(self._columns)
-
-    def __len__(self) -> int:
-        """Count the columns."""
-        return len(self._columns)
+class Columns(dict[str, Column]):
+    """Named columns, in order: ``Columns(text=Column("BYTES"))``."""
 
     def __str__(self) -> str:
         """Write all columns on one line."""
@@ -102,7 +86,7 @@ class Columns(Mapping[str, Column]):
         A Tensor is taken as it is. Raises ValueError where a column is missing or does not fit.
         """
         columns: dict[str, Tensor] = {}
-        for name, column in self._columns.items():
+        for name, column in self.items():
             if name not in values:
                 raise ValueError(f"column {name} is missing")
             given = values[name]
@@ -116,7 +100,7 @@ class Columns(Mapping[str, Column]):
 
     def check(self, batch: Batch) -> None:
         """Raise ValueError where the batch lacks a column or one has the wrong type."""
-        for name, column in self._columns.items():
+        for name, column in self.items():
             tensor = batch.columns.get(name)
             if tensor is None:
                 raise ValueError(f"column {name} is missing")
