@@ -1,5 +1,7 @@
 """The whole mesh on one page: configuration → Serve application."""
 
+from typing import Any
+
 from ray import serve
 from ray.serve import Application
 
@@ -10,8 +12,11 @@ from convoy_services.mesh.host import StageHost
 from convoy_services.mesh.plan import MeshPlan
 from convoy_services.rpc.forward import INGRESS
 
-MAX_ONGOING = 1000
-"""Calls that a replica takes at a time: more than slots ever send, for they are the limit."""
+COMMON: dict[str, Any] = {
+    "max_ongoing_requests": 1000,  # more than slots ever send, for they are the limit
+    "graceful_shutdown_wait_loop_s": 0.2,
+}
+"""Options of every deployment."""
 
 
 def build(args: dict[str, str]) -> Application:
@@ -29,7 +34,7 @@ def assemble(mesh: MeshPlan, *, ingress_cpus: float) -> Application:
     ingress = serve.deployment(
         name=INGRESS,
         num_replicas=mesh.ingress_replicas,
-        max_ongoing_requests=MAX_ONGOING,
+        **COMMON,
         ray_actor_options={"num_cpus": ingress_cpus},
     )(Ingress)
     return ingress.bind(mesh, hosts)
@@ -46,7 +51,7 @@ def _host(mesh: MeshPlan, name: str) -> Application:
     host = serve.deployment(
         name=name,
         num_replicas=deployment.replicas,
-        max_ongoing_requests=MAX_ONGOING,
+        **COMMON,
         ray_actor_options={"num_cpus": deployment.cpus, "num_gpus": deployment.gpus},
     )(StageHost)
     return host.bind([mesh.stages[stage] for stage in deployment.stages], shared)
