@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: run the suites, write results.json and a picture each, print tables."""
+"""``python -m benchmarks``: run the suites, add them to results.json, draw a picture each."""
 
 import argparse
 import importlib
@@ -34,9 +34,10 @@ def main() -> None:
         outcome = importlib.import_module(f"benchmarks.{name}").run(args.rounds, args.seconds)
         show(outcome, console)
         measured = {"date": run_at, "rounds": args.rounds, "seconds": args.seconds}
-        found = {"suite": name, **measured, "machine": before, **outcome.json()}
-        file = args.out / f"{name}.json"
-        file.write_text(json.dumps(found, indent=1) + "\n")
+        file = args.out / "results.json"
+        results = json.loads(file.read_text()) if file.exists() else {}
+        results[name] = {**measured, "machine": before, **outcome.json()}
+        file.write_text(json.dumps(results, indent=1) + "\n")
         console.print(f"{file}, {plot(outcome, args.out)}\n")
 
 

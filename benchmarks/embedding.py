@@ -65,16 +65,10 @@ def run(rounds: int, seconds: float) -> Outcome:
     return Outcome(suite="embedding", charts=found.charts, ratios=found.ratios, notes=found.notes)
 
 
-def _measure(
-    engine: Engine, reference: Path, rounds: int, seconds: float, found: _Found
-) -> None:
+def _measure(engine: Engine, reference: Path, rounds: int, seconds: float, found: _Found) -> None:
     with ExitStack() as stack:
-        inside = stack.enter_context(
-            Worker("benchmarks.in_process", engine.name, engine.precision)
-        )
-        mesh = stack.enter_context(
-            convoy.Convoy(convoy.embedding(engine.name, engine.precision))
-        )
+        inside = stack.enter_context(Worker("benchmarks.in_process", engine.name, engine.precision))
+        mesh = stack.enter_context(convoy.Convoy(convoy.embedding(engine.name, engine.precision)))
         load = stack.enter_context(Worker("benchmarks.load"))
         targets: dict[str, dict[str, Any]] = {}
         if engine.peers:

@@ -1,4 +1,4 @@
-"""What a hop costs beside a bare handle call, and from which size on the object store is quicker."""
+"""What a hop costs beside a bare handle call; from which size on the object store is quicker."""
 
 from contextlib import ExitStack
 

@@ -57,12 +57,11 @@ async def _loop(send: Send, in_flight: int, seconds: float) -> tuple[list[float]
 
 
 async def _echo_grpc(stack: AsyncExitStack, *, pipeline: str = "echo", **target: Any) -> Send:
+    from benchmarks.texts import payloads
     from convoy import Batch, Tensor
     from convoy.v1 import pipeline_pb2 as pb
     from convoy.v1 import pipeline_pb2_grpc as grpc_pb
     from convoy.wire import write_batch
-
-    from benchmarks.texts import payloads
 
     requests = []
     for data in payloads():
@@ -80,9 +79,7 @@ async def _echo_grpc(stack: AsyncExitStack, *, pipeline: str = "echo", **target:
     return send
 
 
-async def _echo_http(
-    stack: AsyncExitStack, *, address: str, in_flight: int, **_: Any
-) -> Send:
+async def _echo_http(stack: AsyncExitStack, *, address: str, in_flight: int, **_: Any) -> Send:
     from benchmarks.texts import payloads
 
     rows = [data.hex() for data in payloads()]  # JSON has no bytes
@@ -97,10 +94,9 @@ async def _echo_http(
 
 
 async def _embed_grpc(stack: AsyncExitStack, *, reference: str, **target: Any) -> Send:
+    from benchmarks.texts import texts
     from convoy.v1 import embedding_pb2 as pb
     from convoy.v1 import embedding_pb2_grpc as grpc_pb
-
-    from benchmarks.texts import texts
 
     check = _checker(reference)
     requests = [pb.EmbedRequest(texts=[text]) for text in texts()]
@@ -137,7 +133,7 @@ async def _calls(
 
     metadata = (("application", application),) if application else None
     calls = []
-    for _ in range(CHANNELS):
+    for _n in range(CHANNELS):
         options = [("grpc.use_local_subchannel_pool", 1)]
         channel = await stack.enter_async_context(
             grpc.aio.insecure_channel(address, options=options)

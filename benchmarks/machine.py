@@ -23,7 +23,7 @@ def describe() -> dict[str, Any]:
         "instructions": [name for name in wanted if name in flags],
         "memory_gib": round(psutil.virtual_memory().total / 2**30),
         "load_average": [round(load, 2) for load in os.getloadavg()],
-        "system": f"{platform.system()} {platform.release()}",
+        "system": platform.system(),
         "python": platform.python_version(),
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
     }

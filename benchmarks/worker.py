@@ -11,7 +11,6 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
 
@@ -26,7 +25,7 @@ class Worker:
 
     def __init__(self, module: str, *args: str, env: dict[str, str] | None = None) -> None:
         """Start ``python -m module args``; it need not be ready yet."""
-        self._log = tempfile.NamedTemporaryFile("w+", prefix="convoy-bench-", suffix=".log")
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 (stop closes it)
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, *args],
             env=env,
@@ -75,10 +74,14 @@ class Worker:
     def _read(self) -> dict[str, Any]:
         assert self._process.stdout
         line = self._process.stdout.readline()
-        answer = json.loads(line) if line else {"fault": Path(self._log.name).read_text()[-3000:]}
+        answer = json.loads(line) if line else {"fault": self._last_words()}
         if "fault" in answer:
             raise RuntimeError(f"{self._name}: {answer['fault']}")
         return dict(answer)
+
+    def _last_words(self) -> str:
+        self._log.seek(0)
+        return self._log.read()[-3000:]
 
     def __enter__(self) -> Self:
         return self

@@ -10,7 +10,9 @@ from convoy.v1 import pipeline_pb2_grpc as grpc_pb
 
 
 class Echo(grpc_pb.PipelineServiceServicer):
-    async def Run(self, request: pb.RunRequest, context: grpc.aio.ServicerContext) -> pb.RunResponse:
+    async def Run(
+        self, request: pb.RunRequest, context: grpc.aio.ServicerContext
+    ) -> pb.RunResponse:
         return pb.RunResponse(batch=request.batch)
 
 

@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+from pathlib import Path
 
 from benchmarks.worker import Line
 
@@ -18,7 +19,7 @@ def main() -> None:
         "RAY_AUTH_MODE": "disabled",
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_worker_niceness": "0",  # as the mesh has it: all contestants at one priority
-        "PYTHONPATH": ":".join(path for path in (os.getcwd(), *sys.path) if path),
+        "PYTHONPATH": ":".join(path for path in (str(Path.cwd()), *sys.path) if path),
     }
     import logging
 

@@ -19,7 +19,10 @@ class Caller:
     """Times calls of a sink, as the mesh's link makes them."""
 
     def __init__(self, sink: DeploymentHandle[Any]) -> None:
-        pickled = {"request_serialization": "pickle", "response_serialization": "pickle"}
+        pickled: dict[str, Any] = {
+            "request_serialization": "pickle",
+            "response_serialization": "pickle",
+        }
         self._by_value = sink.options(method_name="echo", _by_reference=False, **pickled)
         self._by_reference = sink.options(method_name="echo", _by_reference=True)
 
