@@ -23,16 +23,24 @@ class DynamicBatcher:
     While a slot is free, whatever waits leaves; while all are busy, what arrives waits together.
     What waits is split evenly over the free slots, so that replicas share it.
 
-    With nothing under way a batch leaves at once. Otherwise it first lets in what the server has
-    received but not yet handed over: gRPC hands over one call in several turns of the event loop,
-    and each batch that leaves takes turns away from that. So a batch waits until a few turns have
-    brought nothing; an idle loop makes them in well under a millisecond.
+    A lone request leaves at once. Where there is company, under way or in the last batch, a batch
+    first lets in what the server has received but not yet handed over: gRPC hands over one call
+    in several turns of the event loop, and each batch that leaves takes turns away from that. So
+    it waits until a few turns have brought nothing; an idle loop makes them in well under a
+    millisecond.
     """
 
     def __init__(
-        self, queue: AdmissionQueue, limits: Limits, slots: Callable[[], Slots], run: Run
+        self,
+        queue: AdmissionQueue,
+        limits: Limits,
+        slots: Callable[[], tuple[Slots, int]],
+        run: Run,
     ) -> None:
-        """Take batches from ``queue`` and ``run`` each in one of the ``slots`` of the moment."""
+        """Take batches from ``queue`` and ``run`` each in a slot.
+
+        ``slots`` gives those of the moment, and how many of them this pipeline may hold.
+        """
         self._queue = queue
         self._limits = limits
         self._slots = slots
@@ -40,6 +48,7 @@ class DynamicBatcher:
         self._flights: set[asyncio.Task[None]] = set()
         self._woken = False
         self._looks = 0
+        self._company = False
 
     @property
     def in_flight(self) -> int:
@@ -60,14 +69,15 @@ class DynamicBatcher:
 
     def _leave(self) -> None:
         self._woken = False
-        slots = self._slots()
-        while self._queue.rows and (free := min(slots.free, slots.capacity - self.in_flight)) > 0:
-            if self._flights and self._looks:
+        slots, most = self._slots()
+        while self._queue.rows and (free := min(slots.free, most - self.in_flight)) > 0:
+            if self._looks and (self._flights or self._company):
                 self._looks -= 1
                 self.wake()
                 return
             share = -(-self._queue.rows // free)
             pieces = self._queue.take(min(share, self._limits.batch_rows), self._limits.batch_bytes)
+            self._company = len(pieces) > 1
             slots.acquire()
             self._flights.add(asyncio.create_task(self._fly(pieces, slots)))
 

@@ -9,6 +9,8 @@ SMOOTHING = 0.1
 """The weight of the newest batch in the average."""
 LEAD = 1.5
 """How many times slower another deployment must be to take over: a tie must not swing."""
+IDLE = 0.25
+"""Below this part of a batch's flight the bottleneck's compute is not what holds batches up."""
 
 
 class Bottleneck:
@@ -20,13 +22,25 @@ class Bottleneck:
         self._replicas = {link: deployments[link].replicas for link in self._links.values()}
         self._us_per_row = dict.fromkeys(self._replicas, 0.0)
         self.deployment = max(self._replicas, key=self._replicas.__getitem__)
+        self._busy = 1.0
 
-    def observe(self, rows: int, reports: Mapping[str, StageReport]) -> None:
-        """Take what the hops of one batch reported into account."""
+    @property
+    def computes(self) -> bool:
+        """Whether batches spend their time computing there, rather than on their way.
+
+        Where they do not, it is the ingress that is busy, and a second batch under way gains
+        nothing: it only makes both smaller, and every hop costs the same for fewer rows.
+        """
+        return self._busy >= IDLE
+
+    def observe(self, rows: int, reports: Mapping[str, StageReport], flight: float) -> None:
+        """Take what the hops of one batch reported into account; ``flight`` is its seconds."""
         for hop, report in reports.items():
             link = self._links[hop]
             share = report.compute_us / rows / self._replicas[link]
             self._us_per_row[link] += SMOOTHING * (share - self._us_per_row[link])
+            if link == self.deployment:
+                self._busy += SMOOTHING * (report.compute_us / 1e6 / flight - self._busy)
         slowest = max(self._us_per_row, key=self._us_per_row.__getitem__)
         if self._us_per_row[slowest] > LEAD * self._us_per_row[self.deployment]:
             self.deployment = slowest

@@ -34,9 +34,8 @@ class Pipeline:
         self._bottleneck = Bottleneck(plan.hops, mesh.deployments)
         self._executor = Executor(plan.name, plan.hops, links)
         self._queue = AdmissionQueue(plan.limits)
-        self._batcher = DynamicBatcher(
-            self._queue, plan.limits, lambda: slots[self._bottleneck.deployment], self._fly
-        )
+        self._slots = slots
+        self._batcher = DynamicBatcher(self._queue, plan.limits, self._room, self._fly)
         for deployment in {hop.link for hop in plan.hops}:
             slots[deployment].watch(self._batcher.wake)
 
@@ -55,10 +54,16 @@ class Pipeline:
         """Wait until no request waits or is under way."""
         await self._batcher.drain()
 
+    def _room(self) -> tuple[Slots, int]:
+        """Give the slots of the bottleneck, and how many of them batches may hold now."""
+        slots = self._slots[self._bottleneck.deployment]
+        return slots, slots.capacity if self._bottleneck.computes else 1
+
     async def _fly(self, pieces: list[Piece]) -> None:
         """Take one batch through the pipeline and hand each request its part."""
         flight = asyncio.current_task()
         assert flight is not None
+        left = asyncio.get_running_loop().time()
 
         def abandon() -> None:
             if all(piece.request.ended for piece in pieces):
@@ -72,7 +77,8 @@ class Pipeline:
                 _context(pieces),
                 gone=lambda: _gone(pieces),
             )
-            self._bottleneck.observe(table.rows, table.reports)
+            flight_s = max(asyncio.get_running_loop().time() - left, 1e-6)
+            self._bottleneck.observe(table.rows, table.reports, flight_s)
             result = table.result(self.plan.outputs, self.plan.sources)
         except asyncio.CancelledError:
             if not all(piece.request.ended for piece in pieces):

@@ -9,6 +9,9 @@ from convoy_services.mesh.slots import Slots
 from tests.unit.mesh.simulator import Stage, chain
 from tests.unit.mesh.virtual_time import simulate
 
+FLIGHT = 0.002
+"""The seconds of each batch's flight."""
+
 
 def test_free_slots_are_never_fewer_than_none() -> None:
     slots = Slots(2)
@@ -46,7 +49,7 @@ def bottleneck(**replicas: int) -> Bottleneck:
 def observe(watched: Bottleneck, times: int = 50, **us: int) -> str:
     for _ in range(times):
         reports = {name: StageReport(compute_us=10 * each) for name, each in us.items()}
-        watched.observe(10, reports)
+        watched.observe(10, reports, FLIGHT)
     return watched.deployment
 
 
@@ -73,3 +76,11 @@ def test_a_hop_that_was_not_made_is_not_counted_as_fast() -> None:
     watched = bottleneck(a=1, b=1)
     observe(watched, a=10, b=100)
     assert observe(watched, a=50) == "b"
+
+
+@pytest.mark.parametrize(("us", "computes"), [(190, True), (60, True), (40, False), (0, False)])
+def test_a_bottleneck_that_hardly_computes_is_none(us: int, computes: bool) -> None:
+    watched = bottleneck(a=1)
+    assert watched.computes
+    observe(watched, a=us)
+    assert watched.computes is computes
