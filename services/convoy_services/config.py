@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -42,14 +43,12 @@ class ConfigError(Exception):
         return "\n".join(map(str, self.problems))
 
 
-def _seconds(value: Any) -> Any:
+def _seconds(value: Any) -> float:
     units = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-    if isinstance(value, str):
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(us|ms|s|m|h)", value)
-        if not found:
-            raise ValueError("a duration is a number with us, ms, s, m or h, as in 20ms")
-        return float(found[1]) * units[found[2]]
-    return value
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(us|ms|s|m|h)", str(value))
+    if not found:
+        raise ValueError("a duration is a number with us, ms, s, m or h, as in 20ms")
+    return float(found[1]) * units[found[2]]
 
 
 def _by_own_name(value: Any) -> Any:
@@ -156,6 +155,14 @@ class Source:
 
     mesh: MeshConfig
     lines: Mapping[Path_, int]
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with its form."""
+    unread: frozenset[Path_] = frozenset()
+    """The faulty places, which ``mesh`` is without."""
+
+    def knows(self, path: Path_) -> bool:
+        """Whether ``mesh`` says what the file does there."""
+        return not any(path[:n] in self.unread for n in range(len(path) + 1))
 
     def problem(self, path: Path_, message: str) -> Problem:
         """Name a problem with its line."""
@@ -172,6 +179,14 @@ def read(file: Path) -> Source:
 
 def parse(text: str) -> Source:
     """Read the text of a mesh.yaml; raises ConfigError with every problem of its form."""
+    source = survey(text)
+    if source.problems:
+        raise ConfigError(list(source.problems))
+    return source
+
+
+def survey(text: str) -> Source:
+    """Read what can be read of a mesh.yaml; raises ConfigError where that is nothing."""
     try:
         node = yaml.compose(text, yaml.SafeLoader)
         data = yaml.safe_load(text)
@@ -182,16 +197,49 @@ def parse(text: str) -> Source:
         raise ConfigError([Problem((), f"this is no YAML: {reason}", line)]) from exc
     lines: dict[Path_, int] = {}
     problems = list(_walk(node, (), lines)) if node else []
+    unread: set[Path_] = set()
     try:
         mesh = MeshConfig.model_validate(data)
     except ValidationError as exc:
         for error in exc.errors():
             path = tuple(part for part in error["loc"] if part != "[key]")
             problems.append(Problem(path, _explain(error), line_of(lines, path)))
-        raise ConfigError(problems) from exc
-    if problems:
-        raise ConfigError(problems)
-    return Source(mesh, lines)
+            unread.add(_cut(data, path))
+        try:
+            mesh = MeshConfig.model_validate(data)
+        except ValidationError:
+            raise ConfigError(problems) from exc
+    return Source(mesh, lines, tuple(problems), frozenset(unread))
+
+
+def _cut(data: Any, path: Path_) -> Path_:
+    """Take a fault out of the data, with as little around it as leaves the rest sound."""
+    stand_in: Any = None
+    match path:
+        case ("pipelines", _, "steps", int(), *_):
+            place, stand_in = path[:4], {"stage": ""}
+        case ("pipelines", _, "outputs", *_):
+            place, stand_in = path[:3], [""]
+        case ("pipelines", _, str(key), *_) if key != "steps":
+            place = path[:3]
+        case ("stages", _, "replicas" | "cpus" | "gpus" | "place_with", *_):
+            place = path[:3]
+        case ("stages" | "pipelines", _, *_):
+            place = path[:2]
+        case ("stages" | "pipelines",):
+            place, stand_in = path, {}
+        case _:
+            place = path[:1]
+    if place:
+        *around, last = place
+        with suppress(LookupError):  # it went with another fault around it
+            for part in around:
+                data = data[part]
+            if stand_in is None:
+                del data[last]
+            else:
+                data[last] = stand_in
+    return place
 
 
 def line_of(lines: Mapping[Path_, int], path: Path_) -> int | None:
@@ -231,6 +279,14 @@ def _explain(error: Any) -> str:
     match error["type"]:
         case "missing":
             return "this is missing"
+        case "too_short":
+            return "this is empty; write at least one"
+        case "model_type" | "dict_type" if not error["loc"] and error["input"] is None:
+            return "this is empty; write stages and pipelines"
+        case "model_type" | "dict_type":
+            return f"write names with their values, as in key: value (it is {error['input']!r})"
+        case "list_type":
+            return f"write a list, as in [one, two] (it is {error['input']!r})"
         case "extra_forbidden":
             return "there is no such setting"
         case "string_pattern_mismatch" if error["ctx"]["pattern"].startswith("^[\\w.]+:"):

@@ -10,6 +10,7 @@ from convoy import Batch, Code, Tensor
 from convoy.v1 import pipeline_pb2 as pb
 from convoy.v1 import pipeline_pb2_grpc, stage_pb2, stage_pb2_grpc
 from convoy.wire import read_batch, write_batch
+from convoy_services.local.mesh import LocalMesh
 from tests.mesh.calls import TIMEOUT, details, run, run_request
 
 
@@ -85,6 +86,31 @@ async def test_a_stage_answers_when_called_alone(channel: grpc.aio.Channel) -> N
     stub = stage_pb2_grpc.PreprocessServiceStub(channel)
     response = await stub.Preprocess(request, timeout=TIMEOUT)
     assert read_batch(response.batch)["length"].tolist() == [3]
+
+
+async def test_a_stage_alone_keeps_the_calls_deadline(channel: grpc.aio.Channel) -> None:
+    request = stage_pb2.InferRequest(stage="fussy")
+    write_batch(Batch(rows=1, columns={"data": Tensor.texts([b"sleep 2"])}), request.batch)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stage_pb2_grpc.InferenceServiceStub(channel).Infer(request, timeout=0.3)
+    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+async def test_a_stage_alone_takes_no_more_than_a_batch(channel: grpc.aio.Channel) -> None:
+    request = stage_pb2.InferRequest(stage="fussy")
+    write_batch(Batch(rows=257, columns={"data": Tensor.texts([b""] * 257)}), request.batch)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stage_pb2_grpc.InferenceServiceStub(channel).Infer(request, timeout=TIMEOUT)
+    assert details(caught.value).violations[0].field == "batch.rows"
+
+
+async def test_a_fault_is_found_in_the_logs_by_its_id(
+    channel: grpc.aio.Channel, mesh: LocalMesh
+) -> None:
+    """The replica's buffered log lost every one of them."""
+    fault_id = (await run(channel, "fussy", [b"bad"])).failures[0].metadata["id"]
+    logs = mesh.settings.ray.rglob("logs/serve/*fussy*.log")
+    assert any(fault_id in log.read_text() for log in logs)
 
 
 async def test_pipelines_describe_themselves(channel: grpc.aio.Channel) -> None:

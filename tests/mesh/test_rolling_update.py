@@ -103,7 +103,7 @@ async def test_no_call_fails_while_every_replica_is_replaced(mesh: LocalMesh) ->
         update = asyncio.to_thread(mesh.update, CONFIG.replace("30s", "29s"), within=START)
         await update
         async with asyncio.timeout(TIMEOUT):
-            while before & {p["pid"] for p in mesh.status()["processes"]}:
+            while before & {p["pid"] for p in mesh.status()["processes"]}:  # noqa: ASYNC110 (polled)
                 await asyncio.sleep(0.2)
         done.set()
         await asyncio.wait_for(load, TIMEOUT)

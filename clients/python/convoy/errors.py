@@ -44,10 +44,9 @@ class ConvoyError(Exception):
         self.metadata = dict(metadata or {})
 
     def __str__(self) -> str:
-        """Give the message, the stage and each faulty field."""
+        """Give the code, the reason, the stage and the message."""
         where = f" (stage {self.stage})" if self.stage else ""
-        faults = "".join(f"; {v.field}: {v.description}" for v in self.violations)
-        return f"{self.code.name} {self.reason}{where}: {self.message}{faults}"
+        return f"{self.code.name} {self.reason}{where}: {self.message}"
 
 
 def invalid(

@@ -9,6 +9,9 @@ from convoy.status import from_failure, to_failure
 from convoy.tensor import Index, Tensor
 from convoy.v1 import batch_pb2 as pb
 
+MOST = 16
+"""Faulty tensors that are named."""
+
 
 def write_batch(batch: Batch, message: pb.Batch) -> None:
     """Write a batch into an empty message."""
@@ -37,13 +40,13 @@ def read_batch(message: pb.Batch, path: str = "batch") -> Batch:
         except ValueError as exc:
             where = f"{path}.tensors[{i}]"
             faults.append(Violation(where, f"{tensor.name or 'a tensor without a name'}: {exc}"))
+            if len(faults) == MOST:
+                break
     beyond = f"there are {rows} rows"
-    for i, failure in enumerate(message.failures):
-        if failure.row >= rows:
-            faults.append(Violation(f"{path}.failures[{i}].row", beyond))
-    for i, degradation in enumerate(message.degradations):
-        if max(degradation.rows, default=-1) >= rows:
-            faults.append(Violation(f"{path}.degradations[{i}].rows", beyond))
+    if any(failure.row >= rows for failure in message.failures):
+        faults.append(Violation(f"{path}.failures", beyond))
+    if any(row >= rows for degradation in message.degradations for row in degradation.rows):
+        faults.append(Violation(f"{path}.degradations", beyond))
     if faults:
         raise invalid(faults[0].field, faults[0].description, *faults[1:], reason="INVALID_TENSOR")
     return Batch(

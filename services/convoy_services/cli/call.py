@@ -31,11 +31,11 @@ def call(
         list[str] | None, typer.Option(help="A row of one text; may be given many times.")
     ] = None,
     rows: Annotated[
-        str | None, typer.Option("--json", help="{column: [rows …]}, or a list of rows.")
+        str | None, typer.Option("--json", help=r"{column: \[rows …]}, or a list of rows.")
     ] = None,
     file: Annotated[
         list[Path] | None,
-        typer.Option(help="NAME.json: as --json. Any other: a row of its bytes; many times."),
+        typer.Option(help="One NAME.json: as --json. Any other: a row of its bytes; many times."),
     ] = None,
     target: Annotated[
         str | None,
@@ -52,15 +52,18 @@ def call(
 
     if sum(map(bool, (text, rows, file))) != 1:
         fail("give the rows by one of --text, --json and --file")
+    if not timeout > 0:
+        fail("--timeout is a number of seconds above 0")
     options = [
         ("grpc.max_receive_message_length", LONGEST),
         ("grpc.max_send_message_length", LONGEST),
     ]
-    with grpc.insecure_channel(target or _found(name), options) as channel:
+    target = target or _found(name)
+    with grpc.insecure_channel(target, options) as channel:
         try:
             result = _run(channel, pipeline, timeout, text or [], rows, file or [])
         except grpc.RpcError as exc:
-            fail(_reason(exc))
+            fail(_reason(exc, target))
         except (ValueError, OSError) as exc:
             fail(str(exc))
     _show(result, as_json=json_output or not out.is_terminal)
@@ -93,14 +96,18 @@ def _inputs(
     """Read what was given; raises ValueError or OSError where it does not fit the pipeline."""
     from convoy_services.cli.rows import from_elements, from_json
 
-    if len(files) == 1 and files[0].suffix == ".json":
+    if any(file.suffix == ".json" for file in files):
+        if len(files) > 1:
+            raise ValueError("give a .json file alone: it holds rows, any other file is one row")
         rows = files[0].read_text()
     if rows is not None:
         return from_json(rows, described)
     return from_elements([*texts, *(file.read_bytes() for file in files)], described)
 
 
-def _reason(error: Any) -> str:
+def _reason(error: Any, target: str) -> str:
+    if error.code().name == "UNAVAILABLE" and "failed to connect" in error.details():
+        return f"no mesh answers on {target}; start one with `convoy up`"
     return f"{error.code().name}: {error.details()}"
 
 
@@ -115,8 +122,11 @@ def _found(name: str) -> str:
 def _show(result: "Batch", *, as_json: bool) -> None:
     from convoy_services.cli import rows
 
+    for degraded in result.degradations:
+        named = ", ".join(map(str, degraded.rows))
+        err.print(f"{degraded.step} fell back ({degraded.reason}) in rows {named}")
     if as_json:
-        typer.echo(json.dumps(rows.as_json(result)))
+        typer.echo(json.dumps(rows.as_json(result), ensure_ascii=False))
         return
     table = Table("row", *result.columns, box=None, header_style="bold")
     for i, values in enumerate(rows.as_text(result)):
@@ -124,7 +134,4 @@ def _show(result: "Batch", *, as_json: bool) -> None:
             table.add_row(str(i), *values.values())
     out.print(table)
     for row, error in sorted(result.failures.items()):
-        err.print(f"row {row}: {error}", style="red", markup=False)
-    for degraded in result.degradations:
-        named = ", ".join(map(str, degraded.rows))
-        err.print(f"{degraded.step} fell back ({degraded.reason}) in rows {named}", markup=False)
+        err.print(f"row {row}: {error}", style="red")

@@ -10,8 +10,7 @@ def check(config: source.Config = None) -> None:
     mesh = source.checked(file)
     out.print(
         f"{file.path} is fine: {_count(len(mesh.pipelines), 'pipeline')}, "
-        f"{_count(len(mesh.stages), 'stage')}, {_count(len(mesh.deployments), 'deployment')}",
-        markup=False,
+        f"{_count(len(mesh.stages), 'stage')}, {_count(len(mesh.deployments), 'deployment')}"
     )
 
 

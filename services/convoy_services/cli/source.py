@@ -43,15 +43,15 @@ def load(path: Path | None) -> MeshFile:
 
 def checked(file: MeshFile) -> "MeshPlan":
     """Check a mesh.yaml as a whole; ends the command with a line for each problem."""
-    from convoy_services.config import ConfigError, parse
+    from convoy_services.config import ConfigError, survey
     from convoy_services.mesh.graph import plan
 
     sys.path.insert(0, str(file.home))
     try:
-        return plan(parse(file.text))
+        return plan(survey(file.text))
     except ConfigError as exc:
         for problem in exc.problems:
             place = f"{file.path}:{problem.line}" if problem.line else str(file.path)
-            err.print(f"{place}:", style="bold", markup=False, end=" ")
-            err.print(str(problem).removeprefix(f"line {problem.line}: "), markup=False)
+            err.print(f"{place}:", style="bold", end=" ")
+            err.print(str(problem).removeprefix(f"line {problem.line}: "))
         raise typer.Exit(1) from None

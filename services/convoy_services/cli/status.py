@@ -3,10 +3,12 @@
 import json
 import time
 from datetime import timedelta
+from textwrap import wrap
 from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from convoy_services.cli.console import fail, out
 from convoy_services.cli.mesh_name import MeshName
@@ -39,22 +41,23 @@ def status(
 
 def _show(state: MeshState) -> None:
     age = timedelta(seconds=round(time.time() - state["since"]))
-    out.print(f"mesh [bold]{state['name']}[/], {state['state']}, for {age}")
+    out.print(Text.assemble("mesh ", (state["name"], "bold"), f", {state['state']}, for {age}"))
     if state["message"]:
-        out.print(state["message"], style="red", markup=False)
+        out.print(state["message"], style="red")
     times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in state["start_s"].items())
     rows = {
         "gRPC": f"{state['target']} ({state['mode']})",
         "pipelines": ", ".join(state["pipelines"]),
         "start": times,
-        "other ports": ", ".join(f"{k} {v}" for k, v in state["ports"].items() if k != "grpc"),
+        "other ports": ", ".join(f"{k}={v}" for k, v in state["ports"].items() if k != "grpc"),
         "log": state["log"],
     }
     for what, value in rows.items():
-        out.print(f"{what:<12}{value}", markup=False)
-    out.print()
-    out.print(_deployments(state))
-    out.print(_processes(state))
+        lines = wrap(value, out.width - 12, break_long_words=False, break_on_hyphens=False)
+        out.print(f"{what:<12}" + f"\n{'':<12}".join(lines))
+    for table in (_deployments(state), _processes(state)):
+        out.print()
+        out.print(table)
 
 
 def _deployments(state: MeshState) -> Table:

@@ -5,6 +5,7 @@ from contextlib import ExitStack, suppress
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from convoy_services.cli import source
 from convoy_services.cli.console import err, fail, out
@@ -55,7 +56,7 @@ def _run(mesh: LocalMesh, *, detach: bool) -> None:
     with ExitStack() as stack:
         stack.callback(mesh.stop)
         with err.status("starting"):
-            mesh.wait(show)
+            _wait(mesh)
         out.print(f"ready: gRPC on {mesh.target}", style="bold green")
         if detach:
             stack.pop_all()
@@ -63,6 +64,17 @@ def _run(mesh: LocalMesh, *, detach: bool) -> None:
         with suppress(KeyboardInterrupt):
             mesh.stay()
         err.print("ending")
+    err.print("ended")
+
+
+def _wait(mesh: LocalMesh) -> None:
+    try:
+        mesh.wait(show)
+    except MeshError as exc:
+        log = mesh.settings.log
+        if log.exists() and str(log) not in str(exc):
+            raise MeshError(f"{exc}; see {log}") from exc
+        raise
 
 
 def show(event: Event) -> None:
@@ -80,4 +92,4 @@ def show(event: Event) -> None:
 
 
 def _line(what: str, seconds: float, more: str = "") -> None:
-    out.print(f"[green]✓[/] {what:<26}{seconds:6.1f} s  [dim]{more}[/]")
+    out.print(Text.assemble(("✓", "green"), f" {what:<26}{seconds:6.1f} s  ", (more, "dim")))

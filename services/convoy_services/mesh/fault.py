@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from convoy import Code, ConvoyError
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("ray.serve.convoy")  # so that Serve's log files take it
 
 
 def fault(where: str, exc: BaseException, stage: str = "") -> ConvoyError:

@@ -1,6 +1,6 @@
 """Configuration → plan: everything is checked here, before anything starts."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
@@ -29,14 +29,18 @@ from convoy_services.mesh.plan import (
 
 
 def plan(source: Source) -> MeshPlan:
-    """Check the whole configuration and wire it; raises ConfigError with every problem."""
-    problems: list[Problem] = []
+    """Check the whole configuration and wire it; raises ConfigError with every problem.
+
+    Of a source with problems it checks what was read.
+    """
+    problems = list(source.problems)
     mesh = source.mesh
     stages = _stages(source, problems)
     pipelines = {
         name: _Wiring(source, ("pipelines", name), stages, problems).pipeline(name, config)
         for name, config in mesh.pipelines.items()
     }
+    _check_used(source, problems)
     if problems:
         raise ConfigError(problems)
     return MeshPlan(
@@ -55,7 +59,8 @@ def _stages(source: Source, problems: list[Problem]) -> dict[str, StagePlan]:
         try:
             cls = stage_class(config.cls)
         except Exception as exc:  # whatever the module does when it is imported
-            problems.append(source.problem((*path, "class"), f"{config.cls}: {exc}"))
+            reason = str(exc).removeprefix(config.cls).lstrip()
+            problems.append(source.problem((*path, "class"), f"{config.cls}: {reason}"))
             continue
         try:
             stage = cls(**config.settings)
@@ -69,11 +74,11 @@ def _stages(source: Source, problems: list[Problem]) -> dict[str, StagePlan]:
             problems.append(source.problem((*path, "class"), message))
             continue
         home = config.place_with or name
-        if config.place_with and (home not in configs or configs[home].place_with):
-            hosts = [other for other in configs if other != name and not configs[other].place_with]
-            message = _unknown("stage with a deployment of its own", home, hosts)
-            problems.append(source.problem((*path, "place_with"), message))
-            continue
+        hosts = [other for other in configs if other != name and not configs[other].place_with]
+        if config.place_with and home not in hosts and source.knows(("stages", home)):
+            message = f"there is no stage {home!r} with a deployment of its own"
+            problem = source.problem((*path, "place_with"), _or(message, home, hosts))
+            problems.append(problem)
         stages[name] = StagePlan(
             name=name,
             cls=config.cls,
@@ -88,6 +93,21 @@ def _stages(source: Source, problems: list[Problem]) -> dict[str, StagePlan]:
             deployment=home,
         )
     return stages
+
+
+def _check_used(source: Source, problems: list[Problem]) -> None:
+    """Name the stages that no pipeline uses, where all that the pipelines use is known."""
+    mesh = source.mesh
+    used = {step.stage for pipeline in mesh.pipelines.values() for step in pipeline.steps}
+    misspelt = any(name not in mesh.stages and source.knows(("stages", name)) for name in used)
+    unread = any(path[0] == "pipelines" and len(path) < 3 for path in source.unread)
+    if misspelt or unread or not used:
+        return
+    used |= {mesh.stages[name].place_with or "" for name in used & mesh.stages.keys()}
+    for name in mesh.stages:
+        if name not in used:
+            message = f"no pipeline uses the stage {name!r}; name it in a step or take it out"
+            problems.append(source.problem(("stages", name), message))
 
 
 def _deployments(mesh: MeshConfig, stages: Mapping[str, StagePlan]) -> dict[str, DeploymentPlan]:
@@ -148,7 +168,8 @@ class _Wiring:
         for draft in drafts:
             self._take(draft, config.inputs)
         ordered = self._order(drafts)
-        self._use(drafts, config)
+        if self._source.knows((*self._path, "outputs")):
+            self._use(drafts, config)
         if len(self._problems) > before:
             return None
         steps = [self._step(draft) for draft in ordered]
@@ -176,8 +197,9 @@ class _Wiring:
         path = (*self._path, "steps", i)
         stage = self._stages.get(config.stage)
         if stage is None:
-            if config.stage not in self._source.mesh.stages:
-                known = self._source.mesh.stages
+            known = self._source.mesh.stages
+            readable = self._source.knows(path) and self._source.knows(("stages", config.stage))
+            if readable and config.stage not in known:
                 self._wrong((*path, "stage"), _unknown("stage", config.stage, known))
             return None
         wired = config.from_
@@ -300,7 +322,7 @@ class _Wiring:
                 self._wrong((*self._path, "inputs"), f"no step takes {name}")
         for output in config.outputs.values():
             if output not in self._producers:
-                message = _unknown("column that a step gives", output, self._producers)
+                message = _or(f"no step gives a column {output!r}", output, self._producers)
                 self._wrong((*self._path, "outputs"), message)
         for draft in drafts:
             for theirs, ours in draft.produces.items():
@@ -352,7 +374,12 @@ class _Wiring:
         )
 
 
-def _unknown(kind: str, name: str, known: Mapping[str, Any] | list[str]) -> str:
+def _unknown(kind: str, name: str, known: Collection[str]) -> str:
+    return _or(f"there is no {kind} {name!r}", name, known)
+
+
+def _or(message: str, name: str, known: Collection[str]) -> str:
+    """Add to a message about a name that is unknown the one that was meant."""
     near = get_close_matches(name, list(known), 1)
     hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known) or 'none'}"
-    return f"there is no {kind} {name!r}; {hint}"
+    return f"{message}; {hint}"

@@ -11,6 +11,9 @@ from convoy_services.mesh.request import Request
 
 PRIORITIES = {str(p): p for p in (BACKGROUND, NORMAL, URGENT)}
 
+LONGEST = 128
+"""Characters of metadata that travel with every row."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
@@ -30,17 +33,21 @@ class Call:
     def request(self, inputs: Batch, timeout: float) -> Request:
         """Make rows that wait for a pipeline; without a deadline they have ``timeout`` seconds.
 
-        Raises ConvoyError INVALID_ARGUMENT for a priority that there is not.
+        Raises ConvoyError INVALID_ARGUMENT for a priority or a tenant that there cannot be.
         """
         get = self.metadata.get
         priority = PRIORITIES.get(get("convoy-priority", str(NORMAL)))
         if priority is None:
             raise invalid("convoy-priority", "a priority is 0, 1 or 2")
+        tenant = get("convoy-tenant", "")
+        if len(tenant) > LONGEST:
+            raise invalid("convoy-tenant", f"a tenant's name has at most {LONGEST} characters")
+        traceparent = get("traceparent", "")
         now = asyncio.get_running_loop().time()
         return Request(
             inputs=inputs,
             deadline=now + timeout if self.deadline is None else self.deadline,
             priority=priority,
-            traceparent=get("traceparent", ""),
-            tenant=get("convoy-tenant", ""),
+            traceparent=traceparent if len(traceparent) <= LONGEST else "",
+            tenant=tenant,
         )

@@ -11,6 +11,7 @@ from google.protobuf.message_factory import GetMessageClass
 from convoy import Code, ConvoyError
 from convoy.errors import invalid
 from convoy_services.mesh.fault import fault
+from convoy_services.mesh.request import expired
 from convoy_services.rpc.call import Call
 
 
@@ -60,6 +61,8 @@ class Local:
     async def unary(self, method: str, request: bytes, call: Call) -> bytes:
         """Answer with one message; raises ConvoyError and nothing else."""
         entry = self._find(method)
+        if call.timeout(1) <= 0:
+            raise expired()
         try:
             reply = await entry.answer(entry.request.FromString(request), call)
         except Exception as exc:

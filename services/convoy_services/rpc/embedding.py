@@ -1,5 +1,7 @@
 """EmbeddingService over the pipeline ``embedding``."""
 
+from itertools import islice
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +12,9 @@ from convoy_services.mesh.mesh import Mesh
 from convoy_services.mesh.plan import PipelinePlan
 from convoy_services.rpc.call import Call
 from convoy_services.rpc.whole import whole
+
+MOST = 16
+"""Faulty texts that are named."""
 
 Floats = NDArray[np.float32]
 
@@ -40,10 +45,12 @@ class EmbeddingServicer:
 
 def _inputs(request: pb.EmbedRequest, plan: PipelinePlan) -> Batch:
     rows = len(request.texts)
-    faults = [Violation("texts", "there are no texts")] if not rows else []
-    faults += [
-        Violation(f"texts[{i}]", "the text is empty") for i, t in enumerate(request.texts) if not t
-    ]
+    faults = []
+    if not 1 <= rows <= plan.limits.rows:
+        faults.append(Violation("texts", f"{rows} texts; take 1 to {plan.limits.rows}"))
+    else:
+        empty = (i for i, text in enumerate(request.texts) if not text)
+        faults += [Violation(f"texts[{i}]", "the text is empty") for i in islice(empty, MOST)]
     width = plan.outputs["embedding"].shape[0]
     if request.HasField("dimensions") and not 1 <= request.dimensions <= width:
         faults.append(Violation("dimensions", f"the model gives 1 to {width}"))

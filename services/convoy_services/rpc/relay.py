@@ -15,6 +15,9 @@ from convoy_services.rpc.call import Call
 from convoy_services.rpc.dispatch import Dispatcher
 from convoy_services.rpc.services import is_streaming
 
+MOST_OPEN = 4096
+"""Calls of one stream that may be open; with more, no further message is read."""
+
 
 class Relay:
     """Answers RelayService in whatever process has a dispatcher."""
@@ -54,6 +57,7 @@ class _Stream:
         self._dispatcher = dispatcher
         self._replies: asyncio.Queue[pb.RelayReply | None] = asyncio.Queue()
         self._calls: dict[int, asyncio.Task[None]] = {}
+        self._open = asyncio.Semaphore(MOST_OPEN)
         self._error: ConvoyError | None = None
         self._reader = asyncio.create_task(self._read(requests))
         self._reader.add_done_callback(self._wake_if_idle)
@@ -93,9 +97,11 @@ class _Stream:
                     if task:
                         task.cancel()
                 elif task or not call.HasField("start"):
-                    fault = "there is a call of this id" if task else "a call starts or cancels"
-                    self._end(call.id, invalid(f"calls[{call.id}]", fault))
+                    wrong = "there is a call of this id" if task else "a call starts or cancels"
+                    self._error = invalid(f"calls[{call.id}]", wrong)
+                    return
                 else:
+                    await self._open.acquire()
                     task = asyncio.create_task(self._answer(call.id, call.start))
                     self._calls[call.id] = task
                     task.add_done_callback(partial(self._finish, call.id))
@@ -125,6 +131,7 @@ class _Stream:
 
     def _finish(self, call_id: int, _: object) -> None:
         del self._calls[call_id]
+        self._open.release()
         self._wake_if_idle()
 
     def _wake_if_idle(self, _: object = None) -> None:

@@ -5,10 +5,13 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
-from convoy import Code, ConvoyError
+from convoy import Batch, Code, ConvoyError
+from convoy.errors import invalid
 from convoy.v1 import stage_pb2 as pb
 from convoy_services.mesh.codec import CODECS
 from convoy_services.mesh.mesh import Mesh
+from convoy_services.mesh.plan import Limits
+from convoy_services.mesh.request import expired
 from convoy_services.mesh.stage import StageKind
 from convoy_services.rpc.call import Call
 
@@ -38,8 +41,24 @@ class _StageServicer:
         codec = CODECS[self.kind]
         now = asyncio.get_running_loop().time()
         request = codec.read_request(message, now, call.timeout(TIMEOUT))
-        alone = replace(request, pipeline="", step="", batch=stage.consumes.admit(request.batch))
-        return codec.to_message(await self._mesh.links[stage.deployment].call(alone))
+        batch = stage.consumes.admit(request.batch)
+        _check_size(batch)
+        alone = replace(request, pipeline="", step="", batch=batch)
+        try:
+            async with asyncio.timeout_at(call.deadline):
+                response = await self._mesh.links[stage.deployment].call(alone)
+        except TimeoutError as exc:
+            raise expired() from exc
+        return codec.to_message(response)
+
+
+def _check_size(batch: Batch) -> None:
+    """Refuse what no pipeline would send in one batch: nothing queues before a stage alone."""
+    limits = Limits()
+    if batch.rows > limits.batch_rows:
+        raise invalid("batch.rows", f"{batch.rows} rows; the limit is {limits.batch_rows}")
+    if batch.nbytes > limits.batch_bytes:
+        raise invalid("batch", f"{batch.nbytes} bytes; the limit is {limits.batch_bytes}")
 
 
 class PreprocessServicer(_StageServicer):

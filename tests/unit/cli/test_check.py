@@ -37,7 +37,7 @@ BROKEN = {
     "a column that nothing gives": (
         f"{STAGE}{STEPS}      - {{stage: a, from: [data], to: {{data: x}}}}\n    outputs: [x, y]\n",
         6,
-        "there is no column that a step gives 'y'; there are: x",
+        "no step gives a column 'y'; there are: x",
     ),
 }
 
@@ -65,6 +65,13 @@ def test_all_problems_are_named_at_once_in_the_order_of_their_lines(tmp_path: Pa
     code, complaints, _ = check(file)
     assert code == 1
     assert [complaint.split(":")[1] for complaint in complaints] == ["2", "3", "5"]
+
+
+def test_what_was_written_is_shown_as_it_was_written(tmp_path: Path) -> None:
+    """``:X:`` once became an emoji, and ``[bold]`` nothing."""
+    file = tmp_path / "mesh.yaml"
+    file.write_text("stages:\n  a: {class: 'brk:X:[bold]'}\npipelines: {}\n")
+    assert "'brk:X:[bold]' is no class" in check(file)[1][0]
 
 
 def test_a_file_that_is_fine_takes_one_line(tmp_path: Path) -> None:

@@ -6,11 +6,11 @@ from convoy import Code, ConvoyError, Violation
 from convoy.errors import invalid
 
 
-def test_the_text_names_code_reason_stage_and_each_faulty_field() -> None:
+def test_the_text_names_code_reason_and_stage() -> None:
     error = ConvoyError(
         Code.INVALID_ARGUMENT, "no", "BAD", "rank", [Violation("a", "b"), Violation("c", "d")]
     )
-    assert str(error) == "INVALID_ARGUMENT BAD (stage rank): no; a: b; c: d"
+    assert str(error) == "INVALID_ARGUMENT BAD (stage rank): no"
 
 
 def test_the_reason_of_an_error_that_gives_none_is_its_code() -> None:

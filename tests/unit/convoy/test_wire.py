@@ -90,14 +90,14 @@ def test_a_failure_of_a_row_that_there_is_not_is_refused() -> None:
     message = pb.Batch(rows=1, failures=[pb.RowFailure(row=0), pb.RowFailure(row=1)])
     with pytest.raises(ConvoyError) as caught:
         read_batch(message)
-    assert [v.field for v in caught.value.violations] == ["batch.failures[1].row"]
+    assert [v.field for v in caught.value.violations] == ["batch.failures"]
 
 
 def test_a_degradation_of_a_row_that_there_is_not_is_refused() -> None:
     message = pb.Batch(rows=1, degradations=[pb.Degradation(step="rank", rows=[0, 7])])
     with pytest.raises(ConvoyError) as caught:
         read_batch(message)
-    assert [v.field for v in caught.value.violations] == ["batch.degradations[0].rows"]
+    assert [v.field for v in caught.value.violations] == ["batch.degradations"]
 
 
 # What a hostile caller sends

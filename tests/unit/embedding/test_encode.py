@@ -128,3 +128,15 @@ def test_rows_are_padded_to_the_longest_of_those_taken() -> None:
     ids, mask = pad(tokens([1], [2, 3, 4], [5, 6])["input_ids"], np.array([2, 0]))
     assert ids.tolist() == [[5, 6], [1, 0]]
     assert mask.tolist() == [[1, 1], [1, 0]]
+
+
+@pytest.mark.parametrize("tokens", [[-1], [7], [2**63 - 1], [1] * 6])
+def test_tokens_that_the_model_has_not_fail_their_row_alone(
+    tmp_path: Path, tokens: list[int]
+) -> None:
+    """An engine would read memory beyond its table."""
+    config = {"hidden_size": 4, "vocab_size": 7, "max_position_embeddings": 5}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    stage = Encode(model=str(tmp_path))
+    rows = Tensor.pack([[1, 6], tokens, [], [0]], Datatype.INT64, (-1,))
+    assert stage._fits(rows).tolist() == [True, False, False, True]

@@ -5,7 +5,7 @@ from textwrap import dedent
 
 import pytest
 
-from convoy_services.config import ConfigError, parse
+from convoy_services.config import ConfigError, parse, survey
 from convoy_services.mesh.graph import plan
 from convoy_services.mesh.plan import MeshPlan
 
@@ -21,6 +21,17 @@ stages:
   name: {{class: "{STAGES}:Name"}}
   wide: {{class: "{STAGES}:Wide"}}
 pipelines:
+  every: # each stage is used, whatever p does
+    steps:
+      - {{stage: add, from: [x]}}
+      - {{stage: more, from: [x], to: {{y: z}}}}
+      - {{stage: odd, from: [x]}}
+      - {{stage: total, from: {{a: x, b: y}}}}
+      - {{stage: count, from: [x]}}
+      - {{stage: score, from: [upto]}}
+      - {{stage: name, from: [x]}}
+      - {{stage: wide, from: [x]}}
+    outputs: [y, z, odd, total, upto, scores, name, wide]
   p:
 """
 
@@ -137,7 +148,7 @@ ADD = "- {stage: add, from: [x]}"
             ADD,
             "[yy]",
             "outputs",
-            "no column that a step gives 'yy'; did you mean y?",
+            "no step gives a column 'yy'; did you mean y?",
             id="an output",
         ),
         pytest.param(ADD, "[y, x]", "outputs", "'x'", id="an input as an output"),
@@ -285,7 +296,7 @@ pipelines:
         (
             f's: {{class: "{STAGES}:Add", place_with: ad}}',
             "stages.s.place_with",
-            "'ad'; did you mean add?",
+            "'ad' with a deployment of its own; did you mean add?",
         ),
         (f's: {{class: "{STAGES}:Add", place_with: s}}', "stages.s.place_with", "there are: add"),
         (
@@ -311,9 +322,63 @@ def test_a_chain_of_places_is_refused() -> None:
         f'b: {{class: "{STAGES}:Add", place_with: add}}\n'
         f'  c: {{class: "{STAGES}:Add", place_with: b}}'
     )
-    (found,) = problems(text)
-    assert "line 4: stages.c.place_with: " in found
-    assert "no stage with a deployment of its own 'b'; there are: add" in found
+    found = problems(text)
+    says = "there is no stage 'b' with a deployment of its own; there are: add"
+    assert f"line 4: stages.c.place_with: {says}" in found
+
+
+def test_a_stage_that_nothing_uses_is_named() -> None:
+    (found,) = problems(stage(f'spare: {{class: "{STAGES}:Add"}}'))
+    assert found.startswith("line 3: stages.spare: no pipeline uses the stage 'spare'")
+
+
+def test_a_stage_that_only_hosts_another_is_used() -> None:
+    text = stage(f'host: {{class: "{STAGES}:Odd"}}').replace('Add"', 'Add", place_with: host')
+    assert planned(text).deployments["host"].stages == ("add", "host")
+
+
+def test_a_class_that_is_no_stage_is_named_once() -> None:
+    found = problems(stage("s: {class: 'json:dumps'}"))
+    assert "line 3: stages.s.class: json:dumps: is not a Stage" in found
+
+
+def test_faults_of_form_hide_no_fault_of_wiring_and_invent_none() -> None:
+    text = f"""\
+stages:
+  add: {{class: "{STAGES}:Add", replicas: 0}}
+  bad: {{class: nope, replicas: 0}}
+  guest: {{class: "{STAGES}:Add", place_with: bad}}
+pipelines:
+  p:
+    steps:
+      - {{stage: bad}}
+      - {{stage: add, from: [q]}}
+      - {{stage: guest, budget: soon}}
+    outputs: [anything]
+    limits: {{timeout: 5}}
+  q:
+    steps: [{{stage: add, from: [x]}}]
+    outputs: [yy]
+  r:
+    steps: [{{stage: ad, from: [x]}}]
+    outputs: []
+"""
+    with pytest.raises(ConfigError) as caught:
+        plan(survey(text))
+    found = [".".join(map(str, problem.path)) for problem in caught.value.problems]
+    assert found == [
+        "stages.add.replicas",
+        "stages.bad.class",
+        "stages.bad.replicas",
+        "pipelines.p.steps.1.from",
+        "pipelines.p.steps.1.from",
+        "pipelines.p.steps.2.budget",
+        "pipelines.p.limits.timeout",
+        "pipelines.q.steps.0",
+        "pipelines.q.outputs",
+        "pipelines.r.steps.0.stage",
+        "pipelines.r.outputs",
+    ]
 
 
 def test_all_problems_are_named_at_once_in_the_order_of_their_lines() -> None:
@@ -415,6 +480,11 @@ def test_a_deployment_has_what_the_neediest_of_its_stages_needs() -> None:
     """A guest that asked for a GPU was once placed on a replica without one."""
     made = planned(
         stage(f's: {{class: "{STAGES}:Add", place_with: add, cpus: 3, gpus: 0.5}}')
+        .replace(
+            "[{stage: add, from: [x]}]",
+            "[{stage: add, from: [x]}, {stage: s, from: {x: y}, to: {y: z}}]",
+        )
+        .replace("[y]", "[z]")
     ).deployments["add"]
     assert (made.cpus, made.gpus) == (3, 0.5)
 

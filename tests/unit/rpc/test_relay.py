@@ -9,6 +9,7 @@ from google.rpc.status_pb2 import Status
 from convoy import Code, ConvoyError
 from convoy.status import from_status
 from convoy.v1 import relay_pb2 as pb
+from convoy_services.rpc import relay
 from convoy_services.rpc.call import Call
 from convoy_services.rpc.dispatch import Local
 from convoy_services.rpc.relay import Relay
@@ -231,17 +232,15 @@ def test_a_method_that_there_is_not_fails_its_call_alone() -> None:
     assert [error(reply).code for reply in simulate(scenario())] == [Code.UNIMPLEMENTED] * 2
 
 
-def test_an_id_that_is_in_use_is_refused_and_its_call_goes_on() -> None:
-    async def scenario() -> list[pb.RelayReply]:
+def test_an_id_that_is_in_use_ends_the_stream_once_its_call_is_answered() -> None:
+    async def scenario() -> tuple[Code, list[bytes]]:
         client = Client(Relay(Dispatcher()))
         client.send(start(1, b"1"), start(1, b"2"))
-        client.close()
-        await client.ended()
-        return client.replies
+        with pytest.raises(ConvoyError) as caught:
+            await client.ended()
+        return caught.value.code, [reply.message for reply in client.replies]
 
-    refused, answer = simulate(scenario())
-    assert error(refused).code is Code.INVALID_ARGUMENT
-    assert (answer.id, answer.message) == (1, b"1")
+    assert simulate(scenario()) == (Code.INVALID_ARGUMENT, [b"1"])
 
 
 def test_an_id_may_be_used_again_after_its_end() -> None:
@@ -257,17 +256,28 @@ def test_an_id_may_be_used_again_after_its_end() -> None:
     assert simulate(scenario()) == [b"1", b"2"]
 
 
-def test_a_call_that_neither_starts_nor_cancels_is_refused() -> None:
-    async def scenario() -> list[pb.RelayReply]:
+def test_a_call_that_neither_starts_nor_cancels_ends_the_stream() -> None:
+    async def scenario() -> Code:
         client = Client(Relay(Dispatcher()))
         client.send(pb.RelayCall(id=9))
+        with pytest.raises(ConvoyError) as caught:
+            await client.ended()
+        return caught.value.code
+
+    assert simulate(scenario()) is Code.INVALID_ARGUMENT
+
+
+def test_more_calls_than_may_be_open_wait_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay, "MOST_OPEN", 2)
+
+    async def scenario() -> list[bytes]:
+        client = Client(Relay(Dispatcher()))
+        client.send(*(start(n, b"1") for n in range(6)))
         client.close()
         await client.ended()
-        return client.replies
+        return [reply.message for reply in client.replies]
 
-    (reply,) = simulate(scenario())
-    assert reply.id == 9
-    assert error(reply).code is Code.INVALID_ARGUMENT
+    assert simulate(scenario()) == [b"1"] * 6
 
 
 def test_bytes_that_are_no_message_end_the_stream_once_open_calls_are_answered() -> None:

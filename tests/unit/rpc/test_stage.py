@@ -115,8 +115,9 @@ def test_rows_that_are_late_are_dropped_and_counted() -> None:
 
 def test_the_calls_deadline_is_that_of_rows_without_one() -> None:
     request = pb.InferRequest(stage="add", batch=wire(numbers(1)))
-    (reply,) = ask(INFER, request, pb.InferResponse, Call(deadline=-1.0))
-    assert reply.report.expired == 1
+    with pytest.raises(ConvoyError) as caught:
+        ask(INFER, request, pb.InferResponse, Call(deadline=-1.0))
+    assert caught.value.code is Code.DEADLINE_EXCEEDED
 
 
 @pytest.mark.parametrize("stage", ["nope", "odd", ""])
