@@ -29,7 +29,7 @@ async def test_concurrent_requests_get_their_own_answers(channel: grpc.aio.Chann
 
 @pytest.mark.parametrize("size", [1 << 20, 6 << 20, 24 << 20])
 async def test_large_rows_travel(channel: grpc.aio.Channel, size: int) -> None:
-    """By value, and by reference past 2 MiB; 4 MiB is where gRPC's own default would refuse."""
+    """By value, and by reference past 3 MiB; 4 MiB is where gRPC's own default would refuse."""
     data = np.random.default_rng(0).bytes(size)
     assert (await run(channel, "echo", [data]))["data"].elements() == [data]
 

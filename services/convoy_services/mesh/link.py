@@ -14,7 +14,7 @@ from convoy_services.mesh.fault import fault
 from convoy_services.mesh.hop import StageRequest, StageResponse
 from convoy_services.mesh.plan import StagePlan
 
-BY_REFERENCE = 2 << 20
+BY_REFERENCE = 3 << 20
 """Payloads from this size on, in bytes, go through the object store (docs/performance.md)."""
 
 
