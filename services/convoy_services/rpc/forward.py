@@ -29,25 +29,29 @@ class Forward:
 
     async def unary(self, method: str, request: bytes, call: Call) -> bytes:
         """Answer with one message; raises ConvoyError."""
-        response = self._ingress.unary.remote(method, request, _timeout(call), dict(call.metadata))
         try:
-            return bytes(await response)
-        except asyncio.CancelledError:
-            response.cancel()  # type: ignore[no-untyped-call]  # Ray gives it no types
-            raise
+            response = self._ingress.unary.remote(
+                method, request, _timeout(call), dict(call.metadata)
+            )
+            try:
+                return bytes(await response)
+            except asyncio.CancelledError:
+                response.cancel()  # type: ignore[no-untyped-call]  # Ray gives it no types
+                raise
         except Exception as exc:
             raise from_serve(exc, INGRESS) from exc
 
     async def stream(self, method: str, request: bytes, call: Call) -> AsyncIterator[bytes]:
         """Answer with many messages; raises ConvoyError."""
-        streaming: Any = self._ingress.options(stream=True)
-        replies = streaming.stream.remote(method, request, _timeout(call), dict(call.metadata))
         try:
-            async for reply in replies:
-                yield reply
-        except (asyncio.CancelledError, GeneratorExit):
-            replies.cancel()
-            raise
+            streaming: Any = self._ingress.options(stream=True)
+            replies = streaming.stream.remote(method, request, _timeout(call), dict(call.metadata))
+            try:
+                async for reply in replies:
+                    yield reply
+            except (asyncio.CancelledError, GeneratorExit):
+                replies.cancel()
+                raise
         except Exception as exc:
             raise from_serve(exc, INGRESS) from exc
 
