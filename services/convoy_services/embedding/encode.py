@@ -10,14 +10,15 @@ from convoy_services.embedding.engines import Engine, open_engine, warm
 from convoy_services.embedding.engines.cut import cut
 from convoy_services.embedding.model import dimensions, locate, settings
 from convoy_services.mesh.column import Column, Columns
-from convoy_services.mesh.stage import Inference
+from convoy_services.mesh.stage import Divisible, Inference
 
 
-class Encode(Inference):
+class Encode(Divisible, Inference):
     """An encoder, its tokens pooled where they are: input_ids INT64 [-1] → pooled FP32 [d].
 
-    A batch is sorted by length and cut by a budget of tokens, padding included, so that little
-    is computed for nothing. The threads are the replica's CPUs; a GPU is used where Ray gives one.
+    What waits is sorted by length and cut by a budget of tokens, padding included, so that
+    little is computed for nothing. The threads are the replica's CPUs; a GPU is used where Ray
+    gives one.
     """
 
     consumes = Columns(input_ids=Column("INT64", [-1]))
@@ -55,15 +56,19 @@ class Encode(Inference):
         """Encode once, so that no caller pays for the first time."""
         warm(self._engine)
 
+    def cut(self, batch: Batch) -> list[Index]:
+        """Cut by length; see ``engines.cut``."""
+        lengths = batch["input_ids"].lengths.clip(1, self._longest)
+        return cut(lengths, token_budget=self._token_budget)
+
     def process(self, batch: Batch) -> Batch:
-        """Encode all rows."""
+        """Encode all rows, padded to the longest."""
         tokens = batch["input_ids"]
         pooled = np.zeros((batch.rows, self._engine.dimensions), np.float32)
         fine = self._fits(tokens)
         filled = np.flatnonzero(fine)
-        for part in cut(tokens.lengths[filled], token_budget=self._token_budget):
-            index = filled[part]
-            pooled[index] = self._engine.encode(*pad(tokens, index))
+        if len(filled):
+            pooled[filled] = self._engine.encode(*pad(tokens, filled))
         wrong = f"take 1 to {self._longest} tokens, each from 0 to {self._vocabulary - 1}"
         failures = dict.fromkeys(np.flatnonzero(~fine).tolist(), invalid("input_ids", wrong))
         return self.produces.pack(rows=batch.rows, failures=failures, pooled=pooled)

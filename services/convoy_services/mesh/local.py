@@ -2,20 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
-from typing import Any
 
 import numpy as np
 
-from convoy import Batch
-from convoy_services.mesh.bisect import Bisection, blank
-from convoy_services.mesh.context import RowContext
-from convoy_services.mesh.hop import StageReport, StageRequest, StageResponse
+from convoy_services.mesh.bisect import Bisection
+from convoy_services.mesh.hop import StageRequest, StageResponse
+from convoy_services.mesh.job import Job
 from convoy_services.mesh.plan import StagePlan
-from convoy_services.mesh.request import expired
-from convoy_services.mesh.stage import Stage
+from convoy_services.mesh.pool import Pool
+from convoy_services.mesh.stage import Divisible, Stage
 
 
 def stage_class(path: str) -> type[Stage]:
@@ -38,10 +35,11 @@ class LocalStage:
         self.plan = plan
         self._stage = stage_class(plan.cls)(**plan.settings)
         self._stage.cpus, self._stage.gpus = plan.cpus, plan.gpus
-        self._compute = compute
         self._bisection = Bisection(
             plan.name, self._stage.process, plan.produces, retry=plan.idempotent
         )
+        cut = self._stage.cut if isinstance(self._stage, Divisible) else None
+        self._pool = Pool(self._bisection, compute, cut) if plan.offload else None
 
     def load(self) -> None:
         """Make the stage ready."""
@@ -56,41 +54,18 @@ class LocalStage:
         """Run the stage on the rows whose deadline has not passed."""
         batch = self.plan.consumes.complete(request.batch)
         self.plan.consumes.check(batch)
-        arrived = time.perf_counter()
-        loop = asyncio.get_running_loop()
-        if not self.plan.offload:
-            return self._work(batch, request.rows, arrived, loop.time)
-        return await loop.run_in_executor(
-            self._compute, self._work, batch, request.rows, arrived, loop.time
-        )
+        job = Job(batch, request.rows, self.plan.produces)
+        if self._pool:
+            await self._pool.run(job)
+        else:
+            self._finish(job)
+        return job.response()
 
-    def _work(
-        self, batch: Batch, rows: RowContext, arrived: float, clock: Callable[[], float]
-    ) -> StageResponse:
-        started = time.perf_counter()
-        late = rows.deadlines <= clock()
-        index: Any = None
-        if late.any():
-            index = np.flatnonzero(~late)
-            batch = batch.take(index)
-        result, splits = self._bisection.run(batch) if batch.rows else (None, 0)
-        if index is not None:
-            result = self._with_late(result, index, np.flatnonzero(late))
-        assert result is not None
-        return StageResponse(
-            batch=result,
-            report=StageReport(
-                queue_us=round((started - arrived) * 1e6),
-                compute_us=round((time.perf_counter() - started) * 1e6),
-                expired=int(late.sum()),
-                bisections=splits,
-            ),
-        )
-
-    def _with_late(self, result: Batch | None, index: Any, late: Any) -> Batch:
-        rows = len(index) + len(late)
-        failures = dict.fromkeys(late.tolist(), expired())
-        if result is None:
-            return blank(rows, self.plan.produces, failures)
-        full = result.spread(index, rows)
-        return Batch(rows=rows, columns=full.columns, failures={**full.failures, **failures})
+    def _finish(self, job: Job) -> None:
+        """Do the whole job on the event loop."""
+        job.drop_late(asyncio.get_running_loop().time())
+        if rows := len(job.left):
+            started = time.perf_counter()
+            result, splits = self._bisection.run(job.waiting)
+            seconds = time.perf_counter() - started
+            job.add(np.arange(rows), result, compute_s=seconds, bisections=splits)

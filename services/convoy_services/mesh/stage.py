@@ -1,10 +1,12 @@
 """What a pipeline's author writes: stages."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import ClassVar
 
 from convoy import Batch
+from convoy.tensor import Index
 from convoy_services.mesh.column import Columns
 
 
@@ -55,6 +57,17 @@ class Stage(ABC):
 
     def close(self) -> None:
         """Let go of what ``load`` brought in."""
+
+
+class Divisible(ABC):
+    """A stage, too, that is given batches in parts; a part may hold rows of several batches.
+
+    Derive from it where rows that are alike are cheaper together.
+    """
+
+    @abstractmethod
+    def cut(self, batch: Batch) -> Sequence[Index]:
+        """Cut all rows that wait into the parts, each an array of rows, best computed together."""
 
 
 class Preprocess(Stage):

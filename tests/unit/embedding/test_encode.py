@@ -69,24 +69,32 @@ ROWS = st.lists(st.lists(st.integers(1, 1000), min_size=1, max_size=40), min_siz
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(ROWS, st.integers(1, 200))
-def test_every_row_gets_its_own_vector(make: Any, rows: list[list[int]], budget: int) -> None:
-    result = make(token_budget=budget).process(tokens(*rows))
+@given(ROWS)
+def test_every_row_gets_its_own_vector(make: Any, rows: list[list[int]]) -> None:
+    result = make().process(tokens(*rows))
     assert result["pooled"].tolist() == [
         [len(row), row[0], row[-1], float(np.float32(sum(row)))] for row in rows
     ]
     assert not result.failures
 
 
-def test_rows_of_one_length_are_encoded_in_one_call(make: Any, opened: dict[str, Any]) -> None:
-    make(token_budget=1000).process(tokens(*[[1, 2, 3]] * 10))
-    assert opened["engine"].shapes == [(10, 3)]
+def test_a_batch_is_encoded_in_one_call(make: Any, opened: dict[str, Any]) -> None:
+    make().process(tokens([1, 2, 3], [4]))
+    assert opened["engine"].shapes == [(2, 3)]
 
 
-def test_a_call_keeps_the_budget_of_tokens(make: Any, opened: dict[str, Any]) -> None:
-    make(token_budget=12).process(tokens(*[[1, 2, 3]] * 10))
-    assert all(rows * width <= 12 for rows, width in opened["engine"].shapes)
-    assert sum(rows for rows, _ in opened["engine"].shapes) == 10
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(ROWS, st.integers(1, 200))
+def test_the_parts_keep_the_budget_of_tokens(make: Any, rows: list[list[int]], budget: int) -> None:
+    parts = make(token_budget=budget).cut(tokens(*rows))
+    assert sorted(row for part in parts for row in part.tolist()) == list(range(len(rows)))
+    for part in parts:
+        assert len(part) == 1 or len(part) * max(len(rows[row]) for row in part) <= budget
+
+
+def test_rows_that_the_model_cannot_take_are_cut_too(make: Any) -> None:
+    parts = make().cut(tokens([], [1] * 9000))
+    assert sorted(row for part in parts for row in part.tolist()) == [0, 1]
 
 
 def test_a_row_without_tokens_fails_alone(make: Any) -> None:
