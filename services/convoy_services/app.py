@@ -10,6 +10,7 @@ from convoy_services.ingress import Ingress
 from convoy_services.mesh.graph import plan
 from convoy_services.mesh.host import StageHost
 from convoy_services.mesh.plan import MeshPlan
+from convoy_services.mesh.stage import StageKind
 from convoy_services.rpc.forward import INGRESS
 
 COMMON: dict[str, Any] = {
@@ -31,7 +32,9 @@ def build(args: dict[str, str]) -> Application:
 
 def assemble(mesh: MeshPlan, *, ingress_cpus: float) -> Application:
     """Bind one deployment for each that the plan has, and the ingress in front of them."""
-    hosts = {name: _host(mesh, name) for name in mesh.deployments}
+    # Replicas start in this order, as many at once as there are cores: what loads longest leads.
+    models_first = sorted(mesh.deployments, key=lambda name: not _has_model(mesh, name))
+    hosts = {name: _host(mesh, name) for name in models_first}
     ingress = serve.deployment(
         name=INGRESS,
         num_replicas=mesh.ingress_replicas,
@@ -39,6 +42,11 @@ def assemble(mesh: MeshPlan, *, ingress_cpus: float) -> Application:
         ray_actor_options={"num_cpus": ingress_cpus},
     )(Ingress)
     return ingress.bind(mesh, hosts)
+
+
+def _has_model(mesh: MeshPlan, name: str) -> bool:
+    stages = mesh.deployments[name].stages
+    return any(mesh.stages[stage].kind is StageKind.INFERENCE for stage in stages)
 
 
 def _host(mesh: MeshPlan, name: str) -> Application:

@@ -35,7 +35,12 @@ def start_serve(ports: Ports) -> None:
 
 
 def deploy(mesh: MeshPlan, *, ingress_cpus: float) -> None:
-    """Hand the application to Serve without waiting for it."""
+    """Hand the application to Serve once it has a controller, without waiting for replicas.
+
+    The controller takes an application while the proxies that ``start_serve`` waits for start.
+    """
+    while _get_global_client(raise_if_no_controller_running=False) is None:
+        time.sleep(PERIOD)
     serve.run_many(
         [RunTarget(assemble(mesh, ingress_cpus=ingress_cpus), name=APP)],
         wait_for_ingress_deployment_creation=False,

@@ -96,16 +96,19 @@ class _Supervisor:
 
     async def _start(self) -> None:
         await asyncio.start_unix_server(self._tell, self._settings.control)
-        began = time.monotonic()
-        await asyncio.to_thread(deployer.start_serve, self._settings.ports)
-        self._event(Kind.SERVE, time.monotonic() - began)
-        await self._deploy()
+        await asyncio.gather(self._start_serve(), self._deploy())
         await deployer.answer(self._settings.ports)
         self._event(Kind.READY, time.time() - self._settings.started)
         self._ready = True
 
+    async def _start_serve(self) -> None:
+        began = time.monotonic()
+        await asyncio.to_thread(deployer.start_serve, self._settings.ports)
+        self._event(Kind.SERVE, time.monotonic() - began)
+
     async def _deploy(self) -> None:
-        deployer.deploy(self._mesh, ingress_cpus=self._config.ingress.cpus)
+        cpus = self._config.ingress.cpus
+        await asyncio.to_thread(deployer.deploy, self._mesh, ingress_cpus=cpus)
         async for event in deployer.stages_ready(self._mesh):
             event.write(self._settings.events)
 

@@ -1,11 +1,13 @@
 """The Serve deployment that hosts a stage, and those placed with it."""
 
 import asyncio
+import gc
 import os
 import resource
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -32,8 +34,9 @@ class StageHost:
         compute = ThreadPoolExecutor(1, thread_name_prefix="compute")
         self._stages = {plan.name: LocalStage(plan, compute) for plan in stages}
         self._import_s = time.perf_counter() - started
-        for stage in self._stages.values():
-            compute.submit(stage.load).result()
+        with _no_garbage():
+            for stage in self._stages.values():
+                compute.submit(stage.load).result()
         self._load_s = time.perf_counter() - started - self._import_s
         self._shared = {
             (pipeline, hop.name): _Shared(pipeline, hop, self._stages) for pipeline, hop in shared
@@ -71,6 +74,17 @@ class StageHost:
         """Close the stages when Serve takes the replica down."""
         for stage in getattr(self, "_stages", {}).values():
             stage.close()
+
+
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Keep what is loaded here out of the garbage collector's sight: none of it is garbage."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 class _Shared:
