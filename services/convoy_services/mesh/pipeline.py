@@ -1,11 +1,12 @@
 """A pipeline at work: its queue, its batcher and its executor."""
 
 import asyncio
+import time
 from collections.abc import Mapping
 
 import numpy as np
 
-from convoy import Batch
+from convoy import Batch, Code, ConvoyError
 from convoy.tensor import Index
 from convoy_services.mesh.admission import AdmissionQueue, Piece
 from convoy_services.mesh.batcher import DynamicBatcher
@@ -17,6 +18,10 @@ from convoy_services.mesh.hop import Link
 from convoy_services.mesh.plan import MeshPlan, PipelinePlan
 from convoy_services.mesh.request import Request, expired
 from convoy_services.mesh.slots import Slots
+from convoy_services.mesh.statistics import Statistics
+
+CLOSED_FOR = 1.0
+"""Seconds after which it is worth asking again, here or at another ingress."""
 
 
 class Pipeline:
@@ -36,23 +41,47 @@ class Pipeline:
         self._queue = AdmissionQueue(plan.limits)
         self._slots = slots
         self._batcher = DynamicBatcher(self._queue, plan.limits, self._room, self._fly)
+        self._kinds = {hop.name: mesh.stages[hop.steps[0].stage].kind for hop in plan.hops}
+        self.statistics = Statistics()
+        self.open = True
+        """Whether it admits requests."""
         for deployment in {hop.link for hop in plan.hops}:
             slots[deployment].watch(self._batcher.wake)
 
     async def run(self, request: Request) -> Batch:
         """Wait for the result of every row; some may have failed, each for itself.
 
-        Raises ConvoyError INVALID_ARGUMENT, RESOURCE_EXHAUSTED or DEADLINE_EXCEEDED when the
-        request as a whole got nowhere.
+        Raises ConvoyError INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNAVAILABLE or DEADLINE_EXCEEDED
+        when the request as a whole got nowhere.
         """
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        try:
+            self._admit(request)
+            result = await request.result()
+        except BaseException:
+            self.statistics.fail.add(clock() - began)
+            raise
+        self.statistics.success.add(clock() - began)
+        self.statistics.last = time.time()
+        return result
+
+    async def drain(self) -> None:
+        """Admit no more and wait until no request waits or is under way."""
+        self.open = False
+        await self._batcher.drain()
+
+    def _admit(self, request: Request) -> None:
+        if not self.open:
+            raise ConvoyError(
+                Code.UNAVAILABLE,
+                f"pipeline {self.plan.name} admits no requests",
+                "PIPELINE_CLOSED",
+                retry_after=CLOSED_FOR,
+            )
         if request.deadline <= asyncio.get_running_loop().time():
             raise expired()
         self._batcher.submit(request)
-        return await request.result()
-
-    async def drain(self) -> None:
-        """Wait until no request waits or is under way."""
-        await self._batcher.drain()
 
     def _room(self) -> tuple[Slots, int]:
         """Give the slots of the bottleneck, and how many of them batches may hold now."""
@@ -71,6 +100,8 @@ class Pipeline:
 
         for piece in pieces:
             piece.request.on_end.append(abandon)
+            if not piece.start:
+                self.statistics.queue.add(left - piece.request.arrived)
         try:
             table = await self._executor.run(
                 Batch.concat([piece.inputs for piece in pieces]),
@@ -79,6 +110,7 @@ class Pipeline:
             )
             flight_s = max(asyncio.get_running_loop().time() - left, 1e-6)
             self._bottleneck.observe(table.rows, table.reports, flight_s)
+            self.statistics.batch(table.rows, len(pieces), table.reports, self._kinds)
             result = table.result(self.plan.outputs, self.plan.sources)
         except asyncio.CancelledError:
             if not all(piece.request.ended for piece in pieces):

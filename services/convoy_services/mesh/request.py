@@ -28,6 +28,8 @@ class Request:
     on_part: Callable[[int, Batch], None] | None = None
     """Called with the first row's index and the piece of the result, as each is there."""
 
+    arrived: float = field(init=False)
+    """When it was made, in seconds on the event loop's clock."""
     first_id: int = field(init=False)
     nbytes: int = field(init=False)
     taken: int = field(default=0, init=False)
@@ -44,7 +46,9 @@ class Request:
         """Number the rows and start waiting."""
         self.first_id = next(_ids) << 16
         self.nbytes = self.inputs.nbytes
-        self._done = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self.arrived = loop.time()
+        self._done = loop.create_future()
 
     @property
     def waiting(self) -> int:

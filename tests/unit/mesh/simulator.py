@@ -15,9 +15,11 @@ from convoy_services.mesh.plan import (
     Limits,
     MeshPlan,
     PipelinePlan,
+    StagePlan,
     StepPlan,
 )
 from convoy_services.mesh.request import Request
+from convoy_services.mesh.stage import StageKind
 
 Seconds = Callable[[int], float]
 """The time that a row takes, by the number in its column ``row``."""
@@ -72,7 +74,7 @@ def chain(stages: Mapping[str, Stage], limits: Limits | None = None) -> Mesh:
         limits=limits or Limits(),
     )
     plan = MeshPlan(
-        stages={},
+        stages={name: _stage(name) for name in stages},
         deployments={
             name: DeploymentPlan(name=name, stages=(name,), replicas=stage.replicas)
             for name, stage in stages.items()
@@ -80,6 +82,22 @@ def chain(stages: Mapping[str, Stage], limits: Limits | None = None) -> Mesh:
         pipelines={"chain": pipeline},
     )
     return Mesh(plan, stages)
+
+
+def _stage(name: str) -> StagePlan:
+    return StagePlan(
+        name=name,
+        cls="",
+        settings={},
+        kind=StageKind.INFERENCE,
+        consumes=ROW,
+        produces=ROW,
+        idempotent=True,
+        offload=True,
+        cpus=1,
+        gpus=0,
+        deployment=name,
+    )
 
 
 def rows(*numbers: int) -> Batch:

@@ -1,0 +1,69 @@
+"""What a pipeline has done since its ingress started."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from convoy_services.mesh.hop import StageReport
+from convoy_services.mesh.stage import StageKind
+
+
+@dataclass(slots=True)
+class Total:
+    """How often something happened, and how long it took in all."""
+
+    count: int = 0
+    seconds: float = 0.0
+
+    def add(self, seconds: float, count: int = 1) -> None:
+        """Count ``count`` events of ``seconds`` each."""
+        self.count += count
+        self.seconds += seconds * count
+
+
+def _totals() -> dict[StageKind, Total]:
+    return {kind: Total() for kind in StageKind}
+
+
+@dataclass(slots=True)
+class BatchStatistics:
+    """The batches of one size."""
+
+    compute: dict[StageKind, Total] = field(default_factory=_totals)
+    """By the kind of stage, once a batch."""
+
+
+@dataclass(slots=True)
+class Statistics:
+    """The requests and batches of one pipeline; a request counts when it ends."""
+
+    success: Total = field(default_factory=Total)
+    """Requests that were answered, from admission to the answer."""
+    fail: Total = field(default_factory=Total)
+    """Requests that were refused or failed as a whole."""
+    queue: Total = field(default_factory=Total)
+    """How long requests waited until the first of their rows left."""
+    compute: dict[StageKind, Total] = field(default_factory=_totals)
+    """How long stages computed, by their kind, once for each request of a batch."""
+    rows: int = 0
+    """Rows that left in a batch."""
+    batches: dict[int, BatchStatistics] = field(default_factory=dict)
+    """By the number of rows."""
+    last: float = 0.0
+    """When the last request was answered, in seconds since the epoch; 0 when none was."""
+
+    def batch(
+        self,
+        rows: int,
+        requests: int,
+        reports: Mapping[str, StageReport],
+        kinds: Mapping[str, StageKind],
+    ) -> None:
+        """Count a batch of some requests by what each hop, of those kinds, reported."""
+        self.rows += rows
+        batch = self.batches.setdefault(rows, BatchStatistics())
+        spent = dict.fromkeys(StageKind, 0.0)
+        for hop, report in reports.items():
+            spent[kinds[hop]] += report.compute_us / 1e6
+        for kind, seconds in spent.items():
+            batch.compute[kind].add(seconds)
+            self.compute[kind].add(seconds, requests)
