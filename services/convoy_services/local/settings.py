@@ -83,9 +83,10 @@ def serving(*, plain: bool) -> dict[str, str]:
 
     The ingress answers native gRPC calls on the event loop of Serve's server, so user code must
     run there. Messages between replicas are bounded by the pipelines, not by gRPC's 4 MiB; those of
-    callers before they are read, whatever a pipeline takes. A
-    proxy that has died is noticed in seconds, not in half a minute. HAProxy lets a thousand calls
-    share a connection, with windows that hold a batch; its own bounds would queue them unseen.
+    callers before they are read, whatever a pipeline takes. A proxy that has died is noticed in
+    seconds, not in half a minute; one that starts beside a dozen replicas is not killed for taking
+    longer than five. HAProxy lets a thousand calls share a connection, with windows that hold a
+    batch; its own bounds would queue them unseen.
     """
     common = {
         "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
@@ -93,6 +94,7 @@ def serving(*, plain: bool) -> dict[str, str]:
         "RAY_SERVE_GRPC_MAX_MESSAGE_SIZE": str(128 << 20),
         "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
         "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "2",
+        "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
     }
     if plain:
         return common

@@ -2,18 +2,29 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from convoy import Batch, Code, ConvoyError
 from convoy.tensor import Index
 from convoy_services.mesh.context import RowContext
-from convoy_services.mesh.hop import Link, StageRequest
+from convoy_services.mesh.hop import Link, StageRequest, StageResponse
 from convoy_services.mesh.plan import HopPlan
 from convoy_services.mesh.request import expired
 from convoy_services.mesh.table import Table
 
 NO_ROWS: Index = np.empty(0, np.int64)
+
+
+@dataclass(slots=True)
+class Sent:
+    """Rows that went over a hop and should rather not have."""
+
+    again: int = 0
+    """Sent once more because no replica answered."""
+    orphans: int = 0
+    """Sent after their cancellation had arrived: there must be none."""
 
 
 class Executor:
@@ -29,6 +40,7 @@ class Executor:
         self._pipeline = pipeline
         self._hops = tuple(hops)
         self._links = links
+        self.sent = Sent()
 
     async def run(
         self,
@@ -39,7 +51,9 @@ class Executor:
         gone: Callable[[], Index] = lambda: NO_ROWS,
     ) -> Table:
         """Run a batch of input columns; rows named by ``gone`` are dropped before the next hop."""
-        table = Table(batch)
+        flight = _Flight(
+            self._pipeline, self._links, self.sent, Table(batch), rows, model_version, gone
+        )
         finished: set[str] = set()
         waiting = list(self._hops)
         running: dict[asyncio.Task[None], HopPlan] = {}
@@ -48,12 +62,11 @@ class Executor:
                 ready = [hop for hop in waiting if hop.after <= finished]
                 waiting = [hop for hop in waiting if hop not in ready]
                 if len(ready) == 1 and not running:
-                    await self._cross(ready[0], table, rows, model_version, gone)
+                    await flight.cross(ready[0])
                     finished.add(ready[0].name)
                     continue
                 for hop in ready:
-                    crossing = self._cross(hop, table, rows, model_version, gone)
-                    running[asyncio.create_task(crossing)] = hop
+                    running[asyncio.create_task(flight.cross(hop))] = hop
                 done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     finished.add(running.pop(task).name)
@@ -61,72 +74,94 @@ class Executor:
         finally:
             for task in running:
                 task.cancel()
-        return table
+        return flight.table
 
-    async def _cross(
-        self,
-        hop: HopPlan,
-        table: Table,
-        rows: RowContext,
-        model_version: str,
-        gone: Callable[[], Index],
-    ) -> None:
+
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    """One batch on its way."""
+
+    pipeline: str
+    links: Mapping[str, Link]
+    sent: Sent
+    table: Table
+    rows: RowContext
+    model_version: str
+    gone: Callable[[], Index]
+
+    async def cross(self, hop: HopPlan) -> None:
         """Take the rows that are still wanted over one hop."""
-        now = asyncio.get_running_loop().time()
-        table.alive[gone()] = False
-        late = np.flatnonzero(table.alive & (rows.deadlines <= now))
-        if len(late):
-            table.fail(late, expired())
-        index = np.flatnonzero(table.alive)
+        self._drop()
+        index = np.flatnonzero(self.table.alive)
         if not len(index):
             return
         if hop.when is None:
-            await self._ask(hop, table, rows, index, model_version)
+            await self._ask(hop, index)
             return
-        chosen = table.columns[hop.when].array[index]
-        await self._ask(hop, table, rows, index[chosen], model_version)
-        table.fill(index[~chosen], hop.columns, hop.fallback)
+        chosen = self.table.columns[hop.when].array[index]
+        await self._ask(hop, index[chosen])
+        self.table.fill(index[~chosen], hop.columns, hop.fallback)
 
-    async def _ask(
-        self, hop: HopPlan, table: Table, rows: RowContext, index: Index, model_version: str
-    ) -> None:
+    def _drop(self) -> None:
+        """Drop rows that nobody waits for; those fail whose deadline has passed."""
+        alive = self.table.alive
+        alive[self.gone()] = False
+        late = np.flatnonzero(alive & (self.rows.deadlines <= asyncio.get_running_loop().time()))
+        if len(late):
+            self.table.fail(late, expired())
+
+    async def _ask(self, hop: HopPlan, index: Index) -> None:
         """Send the rows named by ``index``, if any, and put what comes back into the table."""
-        if not len(index):
-            return
-        now = asyncio.get_running_loop().time()
-        crossing = rows if len(index) == table.rows else rows.take(index)
-        if hop.budget is not None:
-            crossing = crossing.until(now + hop.budget)
-        request = StageRequest(
-            stage=hop.steps[0].stage,
-            pipeline=self._pipeline,
-            step=hop.name,
-            model_version=model_version,
-            rows=crossing,
-            batch=_outward(hop, table.inputs(hop.consumes, index)),
-        )
+        until = np.inf if hop.budget is None else asyncio.get_running_loop().time() + hop.budget
         try:
             async with asyncio.timeout(hop.budget):
-                response = await self._links[hop.link].call(request)
+                try:
+                    response = await self._send(hop, index, until)
+                except ConvoyError as error:
+                    if error.code is not Code.UNAVAILABLE or not hop.idempotent:
+                        raise
+                    # No replica answered. Once more, with the rows that are still wanted.
+                    self._drop()
+                    index = index[self.table.alive[index]]
+                    self.sent.again += len(index)
+                    response = await self._send(hop, index, until)
         except TimeoutError:
             late_step = ConvoyError(
                 Code.DEADLINE_EXCEEDED, "the step's budget ran out", "BUDGET_EXCEEDED", hop.name
             )
-            _miss(hop, table, index, late_step)
-            return
+            _miss(hop, self.table, index, late_step)
         except ConvoyError as error:
-            _miss(hop, table, index, error)
-            return
-        table.reports[hop.name] = response.report
+            _miss(hop, self.table, index, error)
+        else:
+            if response is not None:
+                self._take(hop, index, response)
+
+    async def _send(self, hop: HopPlan, index: Index, until: float) -> StageResponse | None:
+        if not len(index):
+            return None
+        whole = len(index) == self.table.rows
+        request = StageRequest(
+            stage=hop.steps[0].stage,
+            pipeline=self.pipeline,
+            step=hop.name,
+            model_version=self.model_version,
+            rows=(self.rows if whole else self.rows.take(index)).until(until),
+            batch=_outward(hop, self.table.inputs(hop.consumes, index)),
+        )
+        self.sent.orphans += len(np.intersect1d(index, self.gone()))
+        return await self.links[hop.link].call(request)
+
+    def _take(self, hop: HopPlan, index: Index, response: StageResponse) -> None:
+        self.table.reports[hop.name] = response.report
         batch = _homeward(hop, response.batch)
         if not hop.optional:
-            table.add(index, batch)
+            self.table.add(index, batch)
             return
-        table.add(
+        self.table.add(
             index, Batch(rows=batch.rows, columns=batch.columns, degradations=batch.degradations)
         )
         for row, reason in batch.failures.items():
-            _miss(hop, table, index[row : row + 1], reason)
+            _miss(hop, self.table, index[row : row + 1], reason)
 
 
 def _outward(hop: HopPlan, batch: Batch) -> Batch:

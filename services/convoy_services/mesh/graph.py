@@ -371,6 +371,7 @@ class _Wiring:
             optional=optional is not None,
             budget=optional.budget if optional else None,
             fallback=self._fallbacks(draft),
+            idempotent=draft.stage.idempotent,
         )
 
 

@@ -21,14 +21,12 @@ BY_REFERENCE = 3 << 20
 class ServeLink:
     """Carries batches to a deployment by its handle, as serialized stage requests.
 
-    Small ones go by value over Serve's gRPC between replicas, large ones by reference. A batch
-    whose replica dies is sent once more where every stage there is idempotent.
+    Small ones go by value over Serve's gRPC between replicas, large ones by reference.
     """
 
     def __init__(self, handle: DeploymentHandle[Any], stages: dict[str, StagePlan]) -> None:
         """Reach the host of ``stages`` by ``handle``."""
         self._stages = stages
-        self._tries = 2 if all(stage.idempotent for stage in stages.values()) else 1
         self._by_value = handle.options(
             method_name="call",
             _by_reference=False,
@@ -39,19 +37,12 @@ class ServeLink:
         self._growth = 1.0
 
     async def call(self, request: StageRequest) -> StageResponse:
-        """Carry a batch there and back.
-
-        Raises ConvoyError UNAVAILABLE when the replica, and the next one tried, did not answer.
-        """
+        """Carry a batch there and back; raises ConvoyError UNAVAILABLE when no replica answers."""
         stage = self._stages[request.stage]
-        for left in reversed(range(self._tries)):
-            try:
-                return await self._send(stage, request)
-            except Exception as exc:
-                error = from_serve(exc, stage.name)
-                if error.code is not Code.UNAVAILABLE or not left:
-                    raise error from exc
-        raise AssertionError("unreachable")
+        try:
+            return await self._send(stage, request)
+        except Exception as exc:
+            raise from_serve(exc, stage.name) from exc
 
     async def _send(self, stage: StagePlan, request: StageRequest) -> StageResponse:
         codec = CODECS[stage.kind]

@@ -42,7 +42,7 @@ class Pipeline:
         self._slots = slots
         self._batcher = DynamicBatcher(self._queue, plan.limits, self._room, self._fly)
         self._kinds = {hop.name: mesh.stages[hop.steps[0].stage].kind for hop in plan.hops}
-        self.statistics = Statistics()
+        self.statistics = Statistics(sent=self._executor.sent)
         self.open = True
         """Whether it admits requests."""
         for deployment in {hop.link for hop in plan.hops}:
@@ -110,7 +110,7 @@ class Pipeline:
             )
             flight_s = max(asyncio.get_running_loop().time() - left, 1e-6)
             self._bottleneck.observe(table.rows, table.reports, flight_s)
-            self.statistics.batch(table.rows, len(pieces), table.reports, self._kinds)
+            self.statistics.batch(table, len(pieces), self._kinds)
             result = table.result(self.plan.outputs, self.plan.sources)
         except asyncio.CancelledError:
             if not all(piece.request.ended for piece in pieces):

@@ -73,6 +73,8 @@ class StepPlan:
     """Seconds that an optional step may take."""
     fallback: Mapping[str, Fallback] = field(default_factory=dict)
     """What stands in for each column of ``columns``, where ``when`` or ``optional`` need it."""
+    idempotent: bool = True
+    """Whether rows may be sent again that may have arrived."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +100,11 @@ class HopPlan:
     optional: bool = False
     budget: float | None = None
     fallback: Mapping[str, Fallback] = field(default_factory=dict)
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether rows may be sent again that may have arrived."""
+        return all(step.idempotent for step in self.steps)
 
     @classmethod
     def of(cls, step: StepPlan, link: str) -> Self:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from convoy_services.mesh.hop import StageReport
+from convoy_services.mesh.executor import Sent
 from convoy_services.mesh.stage import StageKind
+from convoy_services.mesh.table import Table
 
 
 @dataclass(slots=True)
@@ -46,23 +47,18 @@ class Statistics:
     """How long stages computed, by their kind, once for each request of a batch."""
     rows: int = 0
     """Rows that left in a batch."""
+    sent: Sent = field(default_factory=Sent)
     batches: dict[int, BatchStatistics] = field(default_factory=dict)
     """By the number of rows."""
     last: float = 0.0
     """When the last request was answered, in seconds since the epoch; 0 when none was."""
 
-    def batch(
-        self,
-        rows: int,
-        requests: int,
-        reports: Mapping[str, StageReport],
-        kinds: Mapping[str, StageKind],
-    ) -> None:
+    def batch(self, table: Table, requests: int, kinds: Mapping[str, StageKind]) -> None:
         """Count a batch of some requests by what each hop, of those kinds, reported."""
-        self.rows += rows
-        batch = self.batches.setdefault(rows, BatchStatistics())
+        self.rows += table.rows
+        batch = self.batches.setdefault(table.rows, BatchStatistics())
         spent = dict.fromkeys(StageKind, 0.0)
-        for hop, report in reports.items():
+        for hop, report in table.reports.items():
             spent[kinds[hop]] += report.compute_us / 1e6
         for kind, seconds in spent.items():
             batch.compute[kind].add(seconds)
