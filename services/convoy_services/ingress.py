@@ -14,12 +14,19 @@ from convoy_services.rpc.call import Call
 from convoy_services.rpc.dispatch import Local
 from convoy_services.rpc.services import servicers
 
+_mesh: Mesh | None = None
 _dispatcher: Local | None = None
 
 
 def dispatcher() -> Local | None:
     """Give what answers calls in this process, or None where no ingress is."""
     return _dispatcher
+
+
+def leave() -> None:
+    """Let the mesh of this process, if it has one, admit no more and say so to who watches."""
+    if _mesh is not None:
+        _mesh.close()
 
 
 class Ingress:
@@ -31,7 +38,7 @@ class Ingress:
         Raises RuntimeError where Serve runs user code beside its server's event loop: native
         servicers would then reach the mesh from a foreign thread.
         """
-        global _dispatcher
+        global _dispatcher, _mesh
         if constants.RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD:
             raise RuntimeError(
                 "set RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD=0: see docs/architecture.md"
@@ -40,8 +47,8 @@ class Ingress:
             name: ServeLink(handle, {s: plan.stages[s] for s in plan.deployments[name].stages})
             for name, handle in hosts.items()
         }
-        self._mesh = Mesh(plan, links)
-        self._local = _dispatcher = Local(servicers(self._mesh))
+        _mesh = Mesh(plan, links)
+        self._local = _dispatcher = Local(servicers(_mesh))
 
     async def unary(
         self, method: str, request: bytes, timeout: float | None, metadata: dict[str, str]

@@ -1,12 +1,15 @@
 """The bounded queue in front of a pipeline."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from convoy import Batch, Code, ConvoyError
 from convoy.errors import invalid
 from convoy_services.mesh.context import BACKGROUND, URGENT
+from convoy_services.mesh.pace import Pace
 from convoy_services.mesh.plan import Limits
 from convoy_services.mesh.request import Request
 
@@ -25,6 +28,11 @@ class Piece:
         return self.request.inputs.slice(self.start, self.stop)
 
 
+class _Room(NamedTuple):
+    rows: int
+    bytes: int
+
+
 class AdmissionQueue:
     """Requests that wait for a slot, bounded in rows and bytes, the most urgent first.
 
@@ -37,37 +45,83 @@ class AdmissionQueue:
         self._waiting = {
             priority: OrderedDict[Request, None]() for priority in range(URGENT, BACKGROUND - 1, -1)
         }
+        self._rows = dict.fromkeys(self._waiting, 0)
         self.rows = 0
         self.bytes = 0
+        self.pace = Pace()
 
     def add(self, request: Request) -> None:
-        """Admit a request.
+        """Admit a request; where there is no room for it, less urgent ones give way.
 
         Raises ConvoyError INVALID_ARGUMENT for one that could never fit, RESOURCE_EXHAUSTED for
-        one that does not fit now.
+        one that does not fit now, or whose answer would come after its deadline as things go.
         """
         limits, rows, size = self._limits, request.inputs.rows, request.nbytes
         if rows > limits.rows:
             raise invalid("batch.rows", f"{rows} rows; the limit is {limits.rows}")
         if size > limits.bytes:
             raise invalid("batch", f"{size} bytes; the limit is {limits.bytes}")
-        if self.rows + rows > limits.rows or self.bytes + size > limits.bytes:
-            raise ConvoyError(
-                Code.RESOURCE_EXHAUSTED,
-                f"the queue is full: {self.rows} of {limits.rows} rows, "
-                f"{self.bytes} of {limits.bytes} bytes",
-                "QUEUE_FULL",
-                retry_after=0.1,
-            )
+        ahead = self._ahead(request.priority)
+        if (
+            ahead
+            and self.pace.until_answer(ahead, request.arrived) > request.deadline - request.arrived
+        ):
+            raise self._refusal("too long for the deadline", "QUEUE_TOO_LONG", rows)
+        if not self._fits(rows, size):
+            self._make_room(request)
+        self._rows[request.priority] += rows
         self.rows += rows
         self.bytes += size
         self._waiting[request.priority][request] = None
         request.on_end.append(lambda: self._forget(request))
 
-    def take(self, rows: int, size: int) -> list[Piece]:
-        """Take up to ``rows`` rows and about ``size`` bytes; at least one row where any waits."""
+    def _fits(self, rows: int, size: int) -> bool:
+        return self.rows + rows <= self._limits.rows and self.bytes + size <= self._limits.bytes
+
+    def _ahead(self, priority: int) -> int:
+        """Count the rows that leave before one of this priority that comes now."""
+        return sum(self._rows[p] for p in range(priority, URGENT + 1))
+
+    def _make_room(self, request: Request) -> None:
+        """End less urgent requests, the latest first; raises ConvoyError where that is too little.
+
+        Those of which rows have left stay: they hold what was spent on them.
+        """
+        rows, size = request.inputs.rows, request.nbytes
+        waiting = (self._waiting[p] for p in range(BACKGROUND, request.priority))
+        giving_way = [r for requests in waiting for r in reversed(requests) if not r.taken]
+        room = _Room(self._limits.rows - self.rows, self._limits.bytes - self.bytes)
+        ending: list[Request] = []
+        while giving_way and (room.rows < rows or room.bytes < size):
+            ending.append(giving_way.pop(0))
+            room = _Room(room.rows + ending[-1].inputs.rows, room.bytes + ending[-1].nbytes)
+        if room.rows < rows or room.bytes < size:
+            raise self._refusal("full", "QUEUE_FULL", rows)
+        refusal = self._refusal("full", "QUEUE_FULL", rows)
+        for less_urgent in ending:
+            less_urgent.end(refusal)
+
+    def _refusal(self, how: str, reason: str, rows: int) -> ConvoyError:
+        limits = self._limits
+        return ConvoyError(
+            Code.RESOURCE_EXHAUSTED,
+            f"the queue is {how}: {self.rows} of {limits.rows} rows, "
+            f"{self.bytes} of {limits.bytes} bytes",
+            reason,
+            retry_after=self.pace.until_room(max(rows, self.rows // 2)),
+        )
+
+    def take(self, rows: int, size: int, slots: int = 1) -> list[Piece]:
+        """Take up to ``rows`` rows and about ``size`` bytes; at least one row where any waits.
+
+        Fewer where so many would keep the first of them beyond its deadline: in a queue that
+        grows, batches would otherwise grow until none comes back in time.
+        """
         pieces: list[Piece] = []
+        now = asyncio.get_running_loop().time()
         for request in self._in_order():
+            if not pieces:
+                rows = min(rows, self.pace.batch(request.deadline - now, slots))
             each = max(1, request.nbytes // request.inputs.rows)
             count = min(request.waiting, rows, size // each)
             if count < 1:
@@ -94,6 +148,7 @@ class AdmissionQueue:
         share = request.nbytes // request.inputs.rows
         before = request.nbytes - request.taken * share
         request.taken += count
+        self._rows[request.priority] -= count
         self.rows -= count
         self.bytes -= count * share if request.waiting else before
 

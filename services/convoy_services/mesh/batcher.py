@@ -76,7 +76,8 @@ class DynamicBatcher:
                 self.wake()
                 return
             share = -(-self._queue.rows // free)
-            pieces = self._queue.take(min(share, self._limits.batch_rows), self._limits.batch_bytes)
+            rows = min(share, self._limits.batch_rows)
+            pieces = self._queue.take(rows, self._limits.batch_bytes, most)
             self._company = len(pieces) > 1
             slots.acquire()
             self._flights.add(asyncio.create_task(self._fly(pieces, slots)))

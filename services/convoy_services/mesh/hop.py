@@ -46,6 +46,11 @@ class StageResponse:
 class Link(Protocol):
     """A way to a deployment."""
 
+    @property
+    def ready(self) -> bool:
+        """Whether a replica is there that takes batches."""
+        ...
+
     async def call(self, request: StageRequest) -> StageResponse:
         """Carry the batch there and back.
 

@@ -36,6 +36,13 @@ class ServeLink:
         self._by_reference = handle.options(method_name="call", _by_reference=True)
         self._growth = 1.0
 
+    @property
+    def ready(self) -> bool:
+        """Whether a replica runs, as Serve's controller last told this handle's router."""
+        router: Any = self._by_value._router
+        known = router._asyncio_router.request_router
+        return bool(known and known.curr_replicas)
+
     async def call(self, request: StageRequest) -> StageResponse:
         """Carry a batch there and back; raises ConvoyError UNAVAILABLE when no replica answers."""
         stage = self._stages[request.stage]

@@ -30,6 +30,8 @@ def stage_class(path: str) -> type[Stage]:
 class LocalStage:
     """Runs one stage here: the link of a deployment's host to its own stages."""
 
+    ready = True
+
     def __init__(self, plan: StagePlan, compute: ThreadPoolExecutor) -> None:
         """Make the stage; ``compute`` is the thread that all stages of the host share."""
         self.plan = plan

@@ -17,6 +17,8 @@ class Mesh:
         """Run ``plan`` over one link to each deployment."""
         self.plan = plan
         self.links = links
+        self.closed = False
+        """Whether this ingress is leaving."""
         self._slots = {name: Slots(plan.slots(name)) for name in plan.deployments}
         self._pipelines = {
             name: Pipeline(pipeline, plan, links, self._slots)
@@ -36,6 +38,18 @@ class Mesh:
             )
         return pipeline
 
+    @property
+    def ready(self) -> bool:
+        """Whether every pipeline is ready."""
+        return all(pipeline.ready for pipeline in self._pipelines.values())
+
+    def close(self) -> None:
+        """Admit no more requests."""
+        self.closed = True
+        for pipeline in self._pipelines.values():
+            pipeline.open = False
+
     async def drain(self) -> None:
-        """Wait until no request waits or is under way."""
+        """Admit no more requests and wait until none waits or is under way."""
+        self.close()
         await asyncio.gather(*(pipeline.drain() for pipeline in self._pipelines.values()))

@@ -36,6 +36,8 @@ class Pipeline:
     ) -> None:
         """Run ``plan`` over ``links``, one batch a slot."""
         self.plan = plan
+        self._links = links
+        self._required = {hop.link for hop in plan.hops if not hop.optional}
         self._bottleneck = Bottleneck(plan.hops, mesh.deployments)
         self._executor = Executor(plan.name, plan.hops, links)
         self._queue = AdmissionQueue(plan.limits)
@@ -66,9 +68,13 @@ class Pipeline:
         self.statistics.last = time.time()
         return result
 
+    @property
+    def ready(self) -> bool:
+        """Whether requests are admitted, and replicas of all that none can do without are there."""
+        return self.open and all(self._links[name].ready for name in self._required)
+
     async def drain(self) -> None:
-        """Admit no more and wait until no request waits or is under way."""
-        self.open = False
+        """Wait until no request waits or is under way."""
         await self._batcher.drain()
 
     def _admit(self, request: Request) -> None:
@@ -93,6 +99,7 @@ class Pipeline:
         flight = asyncio.current_task()
         assert flight is not None
         left = asyncio.get_running_loop().time()
+        full = self._queue.rows > 0
 
         def abandon() -> None:
             if all(piece.request.ended for piece in pieces):
@@ -108,8 +115,9 @@ class Pipeline:
                 _context(pieces),
                 gone=lambda: _gone(pieces),
             )
-            flight_s = max(asyncio.get_running_loop().time() - left, 1e-6)
-            self._bottleneck.observe(table.rows, table.reports, flight_s)
+            now = asyncio.get_running_loop().time()
+            self._queue.pace.land(table.rows, left, now, full=full)
+            self._bottleneck.observe(table.rows, table.reports, max(now - left, 1e-6))
             self.statistics.batch(table, len(pieces), self._kinds)
             result = table.result(self.plan.outputs, self.plan.sources)
         except asyncio.CancelledError:

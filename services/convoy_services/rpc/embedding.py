@@ -23,6 +23,7 @@ class EmbeddingServicer:
     """Texts in, vectors out."""
 
     descriptor = pb.DESCRIPTOR.services_by_name["EmbeddingService"]
+    pipeline = "embedding"
 
     def __init__(self, mesh: Mesh) -> None:
         """Answer from ``mesh``."""
@@ -30,7 +31,7 @@ class EmbeddingServicer:
 
     async def Embed(self, request: pb.EmbedRequest, call: Call) -> pb.EmbedResponse:
         """Embed texts; raises ConvoyError naming each faulty text."""
-        pipeline = self._mesh.pipeline("embedding")
+        pipeline = self._mesh.pipeline(self.pipeline)
         inputs = pipeline.plan.inputs.admit(_inputs(request, pipeline.plan))
         result = await pipeline.run(call.request(inputs, pipeline.plan.limits.timeout))
         vectors = whole(result, "texts")["embedding"].array

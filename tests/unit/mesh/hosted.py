@@ -23,6 +23,7 @@ class HostLink:
 
     plan: MeshPlan
     deployment: str
+    ready: bool = True
     seconds: float = 0.0
     error: Exception | None = None
     requests: list[StageRequest] = field(default_factory=list)
@@ -73,7 +74,9 @@ class Hosted:
         """Make the mesh of a configuration; ``seconds`` are those of each deployment's link."""
         # Two ingresses leave one slot to each: what waits travels as one batch.
         plan = graph.plan(parse(f"{text}\ningress: {{replicas: 2}}\n"))
-        links = {name: HostLink(plan, name, seconds.get(name, 0.0)) for name in plan.deployments}
+        links = {
+            name: HostLink(plan, name, seconds=seconds.get(name, 0.0)) for name in plan.deployments
+        }
         return cls(Mesh(plan, links), links)
 
     async def ask(

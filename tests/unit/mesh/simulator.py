@@ -33,6 +33,7 @@ class Stage:
 
     seconds: Seconds
     replicas: int = 1
+    ready: bool = True
     batches: list[int] = field(default_factory=list)
     """The rows of each batch that came."""
 

@@ -86,6 +86,43 @@ def test_a_queue_takes_exactly_what_its_limits_say() -> None:
     assert within_loop(scenario) == 4
 
 
+@pytest.mark.parametrize("limits", [Limits(rows=4), Limits(bytes=4 * ROW)])
+def test_less_urgent_requests_give_way_the_latest_first(limits: Limits) -> None:
+    def scenario() -> tuple[list[int], list[tuple[int, str]]]:
+        queue = AdmissionQueue(limits)
+        waiting = [
+            request(1, priority=BACKGROUND),
+            request(2, priority=BACKGROUND),
+            request(3),
+            request(4),
+        ]
+        for one in waiting:
+            queue.add(one)
+        queue.add(request(5, 6, 7, priority=URGENT))
+        ended = [(n, one.error.reason) for n, one in enumerate(waiting, 1) if one.error]
+        return taken(queue.take(9, 1 << 20)), ended
+
+    left, ended = within_loop(scenario)
+    assert left == [5, 6, 7, 3]
+    assert ended == [(1, "QUEUE_FULL"), (2, "QUEUE_FULL"), (4, "QUEUE_FULL")]
+
+
+def test_requests_do_not_give_way_where_that_is_too_little() -> None:
+    def scenario() -> tuple[int, list[Request]]:
+        queue = AdmissionQueue(Limits(rows=4))
+        waiting = [request(1), request(2, priority=URGENT), request(3, 4)]
+        for one in waiting:
+            queue.add(one)
+        queue.take(1, 1 << 20)
+        queue.take(1, 1 << 20)
+        queue.add(request(5, 6, priority=BACKGROUND))
+        with pytest.raises(ConvoyError, match="full"):
+            queue.add(request(7, 8, 9, priority=BACKGROUND))
+        return queue.rows, [one for one in waiting if one.error]
+
+    assert within_loop(scenario) == (4, [])
+
+
 def test_room_that_was_left_is_given_to_the_next() -> None:
     def scenario() -> list[int]:
         queue = AdmissionQueue(Limits(rows=3))
@@ -177,6 +214,10 @@ def test_the_share_of_a_row_in_bytes_is_rounded_without_loss() -> None:
     assert within_loop(scenario) == [35, 24, 13, 0]
 
 
+def gives_way(waiting: Request, priority: int) -> bool:
+    return waiting.priority < priority and not waiting.taken
+
+
 class Model:
     """The queue beside plain lists that say what it should hold."""
 
@@ -193,8 +234,10 @@ class Model:
         try:
             self.queue.add(one)
         except ConvoyError:
+            held -= sum(len(left) for other, left in self.waiting if gives_way(other, priority))
             assert held + rows > self.limits.rows or (held + rows) * ROW > self.limits.bytes
         else:
+            self.waiting = [pair for pair in self.waiting if not pair[0].error]
             self.waiting.append((one, values))
 
     def take(self, rows: int, size: int) -> None:

@@ -23,6 +23,8 @@ pipelines: {{p: {{steps: [{{stage: s{more}}}], outputs: [y]}}}}
 class Dying:
     """A link whose first ``deaths`` calls take a second and find no replica."""
 
+    ready = True
+
     def __init__(self, link: HostLink, deaths: int) -> None:
         self._link = link
         self._deaths = deaths

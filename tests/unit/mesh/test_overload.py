@@ -1,0 +1,121 @@
+"""Ten times more than the mesh can do, in virtual time: what is refused, answered and when."""
+
+import asyncio
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+
+import pytest
+
+from convoy import Code, ConvoyError
+from convoy_services.mesh.context import BACKGROUND, NORMAL, URGENT
+from convoy_services.mesh.mesh import Mesh
+from convoy_services.mesh.plan import Limits
+from tests.unit.mesh.simulator import Stage, ask, chain, rows
+from tests.unit.mesh.virtual_time import simulate
+
+CAPACITY = 100.0
+"""Rows a second that the slowest stage can do."""
+SECONDS = 30.0
+DEADLINE = 1.0
+
+
+@dataclass
+class Seen:
+    answered: int = 0
+    latencies: list[float] = field(default_factory=list)
+    codes: Counter[Code] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    retry_after: list[float] = field(default_factory=list)
+    most_rows: int = 0
+
+
+async def offer(mesh: Mesh, rate: float, seen: Seen, priority: int = NORMAL) -> None:
+    """Send rows one by one at random times, whether or not earlier ones are answered."""
+    loop = asyncio.get_running_loop()
+    chance = random.Random(7)
+    queue = mesh.pipeline("chain")._queue
+
+    async def one() -> None:
+        began = loop.time()
+        try:
+            result = await ask(mesh, rows(1), DEADLINE, priority)
+        except ConvoyError as error:
+            seen.codes[error.code] += 1
+            seen.reasons[error.reason] += 1
+            if error.retry_after is not None:
+                seen.retry_after.append(error.retry_after)
+            return
+        assert not result.failures
+        seen.answered += 1
+        seen.latencies.append(loop.time() - began)
+
+    tasks = set()
+    while loop.time() < SECONDS:
+        await asyncio.sleep(chance.expovariate(rate))
+        tasks.add(asyncio.create_task(one()))
+        seen.most_rows = max(seen.most_rows, queue.rows)
+    await asyncio.gather(*tasks)
+
+
+def stages(replicas: int = 1) -> dict[str, Stage]:
+    return {
+        "tokenize": Stage(lambda _: 0.0005),
+        "encode": Stage(lambda _: replicas / CAPACITY, replicas),
+        "normalize": Stage(lambda _: 0.0005),
+    }
+
+
+@pytest.mark.parametrize("limits", [Limits(), Limits(rows=50), Limits(batch_rows=8)])
+@pytest.mark.parametrize("replicas", [1, 3])
+def test_what_is_admitted_is_answered_in_time_and_the_mesh_stays_busy(
+    limits: Limits, replicas: int
+) -> None:
+    seen = Seen()
+
+    async def scenario() -> None:
+        await offer(chain(stages(replicas), limits), 10 * CAPACITY, seen)
+
+    simulate(scenario())
+    assert seen.answered >= 0.9 * CAPACITY * SECONDS
+    assert sorted(seen.latencies)[int(0.99 * len(seen.latencies))] <= DEADLINE
+    refused = seen.codes[Code.RESOURCE_EXHAUSTED]
+    assert seen.codes[Code.DEADLINE_EXCEEDED] <= 0.02 * (refused + seen.answered)
+    assert len(seen.retry_after) == refused
+    assert all(0 < seconds <= max(1.0, seen.most_rows / CAPACITY) for seconds in seen.retry_after)
+    assert seen.most_rows <= limits.rows
+
+
+def test_urgent_rows_keep_their_latency_under_overload() -> None:
+    async def scenario(load: float) -> Seen:
+        mesh = chain(stages(), Limits(rows=50))
+        urgent, others = Seen(), Seen()
+        offers = [offer(mesh, 0.1 * CAPACITY, urgent, URGENT)]
+        if load:
+            offers += [
+                offer(mesh, load * CAPACITY, others, NORMAL),
+                offer(mesh, load * CAPACITY, others, BACKGROUND),
+            ]
+        await asyncio.gather(*offers)
+        return urgent
+
+    alone, loaded = simulate(scenario(0)), simulate(scenario(5))
+    assert not loaded.codes
+    assert loaded.answered == alone.answered
+    # They still wait for the batches that are under way.
+    assert max(loaded.latencies) <= DEADLINE
+    assert sorted(loaded.latencies)[len(loaded.latencies) // 2] <= 0.6
+
+
+def test_after_the_overload_everything_is_admitted_again() -> None:
+    async def scenario() -> Seen:
+        mesh = chain(stages())
+        await offer(mesh, 10 * CAPACITY, Seen())
+        await mesh.pipeline("chain")._batcher.drain()
+        seen = Seen()
+        for _ in range(20):
+            await ask(mesh, rows(1), DEADLINE)
+            seen.answered += 1
+        return seen
+
+    assert simulate(scenario()).answered == 20
