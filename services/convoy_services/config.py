@@ -77,6 +77,8 @@ class StageConfig(_Section):
     """CPUs of each replica, also the threads that it computes with; None: as the class says."""
     gpus: Annotated[float, Field(ge=0)] = 0
     """GPUs of each replica; fractions share one."""
+    hangs_after: Seconds = 60.0
+    """How long a computation may take before its replica is held to hang and is replaced."""
 
 
 class OptionalConfig(_Section):

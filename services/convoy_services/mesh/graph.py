@@ -90,6 +90,7 @@ def _stages(source: Source, problems: list[Problem]) -> dict[str, StagePlan]:
             offload=stage.offload,
             cpus=stage.cpus if config.cpus is None else config.cpus,
             gpus=config.gpus,
+            hangs_after=config.hangs_after,
             deployment=home,
         )
     return stages

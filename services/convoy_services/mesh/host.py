@@ -55,6 +55,11 @@ class StageHost:
         answer = codec.write_response(response)
         return answer if isinstance(payload, bytes) else np.frombuffer(answer, np.uint8)
 
+    def check_health(self) -> None:
+        """Raise TimeoutError where a stage hangs: Serve then replaces the replica."""
+        for stage in self._stages.values():
+            stage.check()
+
     def describe(self) -> dict[str, Any]:
         """Tell the process, its greatest memory in bytes, and the seconds it took to start."""
         return {

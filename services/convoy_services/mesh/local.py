@@ -52,6 +52,11 @@ class LocalStage:
         """Let go of what the stage holds."""
         self._stage.close()
 
+    def check(self) -> None:
+        """Raise TimeoutError where a computation takes longer than any should."""
+        if self._pool and self._pool.busy > self.plan.hangs_after:
+            raise TimeoutError(f"stage {self.plan.name} hangs: {self._pool.busy:.0f} s")
+
     async def call(self, request: StageRequest) -> StageResponse:
         """Run the stage on the rows whose deadline has not passed."""
         batch = self.plan.consumes.complete(request.batch)

@@ -27,6 +27,8 @@ class StagePlan:
     offload: bool
     cpus: float
     gpus: float
+    hangs_after: float
+    """Seconds after which a computation is held to hang."""
     deployment: str
     """The deployment that it runs in: its own name, or another stage's when placed with it."""
 

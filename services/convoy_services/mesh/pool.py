@@ -32,6 +32,12 @@ class Pool:
         self._cut = cut
         self._waiting: dict[Job, asyncio.Future[None]] = {}
         self._worker: asyncio.Task[None] | None = None
+        self._since: float | None = None
+
+    @property
+    def busy(self) -> float:
+        """For how many seconds the part that is being computed has been."""
+        return 0.0 if self._since is None else time.monotonic() - self._since
 
     async def run(self, job: Job) -> None:
         """Wait until every row of a job is done; when cancelled, what is left of it is not."""
@@ -96,11 +102,14 @@ class Pool:
 
     def _part(self, batches: list[Batch], first: int) -> tuple[Index, Batch, int, float]:
         """Compute the part that row ``first`` is in: its rows, their results, splits, seconds."""
-        started = time.perf_counter()
-        batch = Batch.concat(batches)
-        part = np.arange(batch.rows)
-        if self._cut:
-            part = np.sort(next(rows for rows in self._cut(batch) if first in rows))
-            batch = batch if len(part) == batch.rows else batch.take(part)
-        result, splits = self._bisection.run(batch)
-        return part, result, splits, time.perf_counter() - started
+        self._since = started = time.monotonic()
+        try:
+            batch = Batch.concat(batches)
+            part = np.arange(batch.rows)
+            if self._cut:
+                part = np.sort(next(rows for rows in self._cut(batch) if first in rows))
+                batch = batch if len(part) == batch.rows else batch.take(part)
+            result, splits = self._bisection.run(batch)
+            return part, result, splits, time.monotonic() - started
+        finally:
+            self._since = None

@@ -97,6 +97,7 @@ def _stage(name: str) -> StagePlan:
         offload=True,
         cpus=1,
         gpus=0,
+        hangs_after=60,
         deployment=name,
     )
 

@@ -136,6 +136,18 @@ def test_a_stage_is_loaded_and_warmed_with_its_resources_and_closed_in_the_end()
     assert Living.log[2:] == ["close"]
 
 
+def test_a_stage_that_hangs_makes_its_replica_unhealthy(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = StageHost([plan("AddLater", more=", hangs_after: 5s")], [])
+    host.check_health()
+    (stage,) = host._stages.values()
+    assert stage._pool
+    monkeypatch.setattr(type(stage._pool), "busy", 4.9)
+    host.check_health()
+    monkeypatch.setattr(type(stage._pool), "busy", 5.1)
+    with pytest.raises(TimeoutError, match="stage s hangs"):
+        host.check_health()
+
+
 @pytest.mark.parametrize(
     ("path", "exc"),
     [

@@ -1,8 +1,9 @@
 """What waits in a replica: the parts that it is computed in, and whose rows are in them."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -171,3 +172,27 @@ def test_a_cut_that_raises_fails_what_waits_and_nothing_later() -> None:
         return [r.batch["y"].tolist() for r in await run(pool, job(2))]
 
     assert simulate(scenario()) == [[20]]
+
+
+def test_the_time_of_the_part_under_way_is_known() -> None:
+    began, goes_on = threading.Event(), threading.Event()
+
+    def process(batch: Batch) -> Batch:
+        began.set()
+        assert goes_on.wait(30)
+        return PRODUCES.pack(rows=batch.rows, y=batch["x"].array)
+
+    async def scenario() -> tuple[float, float, float]:
+        with ThreadPoolExecutor(1) as compute:
+            pool = Pool(Bisection("s", process, PRODUCES, retry=True), compute, None)
+            idle = pool.busy
+            running = asyncio.create_task(run(pool, job(1, deadline=1e12)))
+            await asyncio.to_thread(began.wait, 30)
+            busy = pool.busy
+            goes_on.set()
+            await running
+            return idle, busy, pool.busy
+
+    idle, busy, after = asyncio.run(scenario())
+    assert idle == after == 0
+    assert busy > 0
