@@ -9,6 +9,7 @@ from ray.serve.handle import DeploymentHandle
 
 from convoy_services.mesh.link import ServeLink
 from convoy_services.mesh.mesh import Mesh
+from convoy_services.mesh.pipeline import Pipeline
 from convoy_services.mesh.plan import MeshPlan
 from convoy_services.rpc.call import Call
 from convoy_services.rpc.dispatch import Local
@@ -47,7 +48,7 @@ class Ingress:
             name: ServeLink(handle, {s: plan.stages[s] for s in plan.deployments[name].stages})
             for name, handle in hosts.items()
         }
-        _mesh = Mesh(plan, links)
+        self._mesh = _mesh = Mesh(plan, links)
         self._local = _dispatcher = Local(servicers(_mesh))
 
     async def unary(
@@ -62,6 +63,23 @@ class Ingress:
         """Answer a forwarded call with many messages; raises ConvoyError."""
         async for reply in self._local.stream(method, request, _call(timeout, metadata)):
             yield reply
+
+    def traffic(self) -> dict[str, dict[str, int]]:
+        """Count, for each pipeline, what this replica has done since it started."""
+        return {name: _traffic(self._mesh.pipeline(name)) for name in self._mesh.plan.pipelines}
+
+
+def _traffic(pipeline: Pipeline) -> dict[str, int]:
+    so_far = pipeline.statistics
+    return {
+        "waiting": pipeline.waiting,
+        "answered": so_far.success.count,
+        "failed": so_far.fail.count,
+        "left": so_far.left,
+        "rows": so_far.rows,
+        "sent_again": so_far.sent.again,
+        "orphans": so_far.sent.orphans,
+    }
 
 
 def _call(timeout: float | None, metadata: Mapping[str, str]) -> Call:

@@ -55,9 +55,19 @@ def _show(state: MeshState) -> None:
     for what, value in rows.items():
         lines = wrap(value, out.width - 12, break_long_words=False, break_on_hyphens=False)
         out.print(f"{what:<12}" + f"\n{'':<12}".join(lines))
-    for table in (_deployments(state), _processes(state)):
+    for table in (_pipelines(state), _deployments(state), _processes(state)):
         out.print()
         out.print(table)
+
+
+def _pipelines(state: MeshState) -> Table:
+    names = ("waiting", "answered", "failed", "left", "rows", "sent_again", "orphans")
+    table = Table("pipeline", box=None, header_style="bold")
+    for name in names:
+        table.add_column("batches" if name == "left" else name.replace("_", " "), justify="right")
+    for pipeline, count in sorted(state["traffic"].items()):
+        table.add_row(pipeline, *(f"{count[name]:,}" for name in names))
+    return table
 
 
 def _deployments(state: MeshState) -> Table:

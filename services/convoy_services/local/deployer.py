@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -24,6 +25,9 @@ from convoy_services.serve_config import AT_FAULT, DEPLOY_FAILED, HEALTHY, SERVI
 
 PERIOD = 0.25
 """Seconds between two looks at what Serve is doing."""
+
+PATIENCE = 2.0
+"""Seconds that the ingress has to tell what it has done."""
 
 
 def start_serve(ports: Ports) -> None:
@@ -72,6 +76,20 @@ async def stages_ready(mesh: MeshPlan) -> AsyncIterator[Event]:
 async def status() -> ApplicationStatusOverview | None:
     """Give what Serve knows of the application, its replicas included; tens of milliseconds."""
     return (await asyncio.to_thread(serve.status)).applications.get(APP)
+
+
+async def traffic() -> dict[str, dict[str, int]]:
+    """Add up what every ingress replica has done, by pipeline; empty where none answers."""
+    try:
+        ingress = serve.get_deployment_handle(INGRESS, APP)
+        counts = await asyncio.to_thread(ingress.broadcast("traffic").results, timeout_s=PATIENCE)
+    except Exception:  # Serve's many ways to say that it is not there, or is leaving
+        return {}
+    total: dict[str, Counter[str]] = {}
+    for replica in counts:
+        for pipeline, count in replica.items():
+            total.setdefault(pipeline, Counter()).update(count)
+    return {pipeline: dict(count) for pipeline, count in total.items()}
 
 
 async def answer(ports: Ports) -> None:

@@ -218,6 +218,7 @@ class LocalMesh:
             log=str(settings.log),
             ports=settings.ports.named(),
             pipelines=told.get("pipelines", []),
+            traffic=told.get("traffic", {}),
             start_s={e.kind.value: e.seconds for e in happened if e.kind in _MILESTONES},
             deployments={
                 name: {

@@ -52,6 +52,10 @@ class MeshState(TypedDict):
     log: str
     ports: dict[str, int]
     pipelines: list[str]
+    traffic: dict[str, dict[str, int]]
+    """What each pipeline has done since its ingress started: rows waiting now, requests answered
+    and failed, batches that left, rows that came back, rows sent again because a replica had died,
+    and orphans: rows sent after their cancellation, of which there must be none."""
     start_s: dict[str, float]
     """How long its start took: ray, serve, and ready for the whole."""
     deployments: dict[str, DeploymentState]

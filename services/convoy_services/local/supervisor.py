@@ -141,11 +141,12 @@ class _Supervisor:
 
     async def _tell(self, _: StreamReader, writer: StreamWriter) -> None:
         """Write the state of the mesh on a connection and close it."""
-        application = await deployer.status()
+        application, traffic = await asyncio.gather(deployer.status(), deployer.traffic())
         deployments = application.deployments if application else {}
         state = {
             "state": application.status if application else "STARTING",
             "pipelines": sorted(self._mesh.pipelines),
+            "traffic": traffic,
             "deployments": {
                 name: {
                     "state": deployment.status,

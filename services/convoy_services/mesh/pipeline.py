@@ -69,6 +69,11 @@ class Pipeline:
         return result
 
     @property
+    def waiting(self) -> int:
+        """How many rows wait in the queue."""
+        return self._queue.rows
+
+    @property
     def ready(self) -> bool:
         """Whether requests are admitted, and replicas of all that none can do without are there."""
         return self.open and all(self._links[name].ready for name in self._required)
@@ -100,6 +105,7 @@ class Pipeline:
         assert flight is not None
         left = asyncio.get_running_loop().time()
         full = self._queue.rows > 0
+        self.statistics.left += 1
 
         def abandon() -> None:
             if all(piece.request.ended for piece in pieces):

@@ -45,8 +45,10 @@ class Statistics:
     """How long requests waited until the first of their rows left."""
     compute: dict[StageKind, Total] = field(default_factory=_totals)
     """How long stages computed, by their kind, once for each request of a batch."""
+    left: int = 0
+    """Batches that left."""
     rows: int = 0
-    """Rows that left in a batch."""
+    """Rows of the batches that came back."""
     sent: Sent = field(default_factory=Sent)
     batches: dict[int, BatchStatistics] = field(default_factory=dict)
     """By the number of rows."""
