@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from convoy.errors import ConvoyError
+from convoy.errors import ConvoyError, Violation
 from convoy.tensor import Index, Tensor
 
 
@@ -31,6 +31,25 @@ class Batch:
     def __getitem__(self, name: str) -> Tensor:
         """Give the column of that name; raises KeyError when there is none."""
         return self.columns[name]
+
+    def raise_for_failures(self) -> Self:
+        """Give the batch back if every row has a result.
+
+        Raises the first failed row's ConvoyError, whose violations name each row that failed.
+        """
+        if not self.failures:
+            return self
+        rows = sorted(self.failures)
+        first = self.failures[rows[0]]
+        raise ConvoyError(
+            first.code,
+            f"{len(rows)} of {self.rows} rows failed; row {rows[0]}: {first.message}",
+            first.reason,
+            first.stage,
+            [Violation(f"rows[{row}]", self.failures[row].message) for row in rows],
+            first.retry_after,
+            first.metadata,
+        )
 
     @property
     def nbytes(self) -> int:

@@ -50,3 +50,7 @@ TO_WIRE: dict[Datatype, pb.Datatype] = {
     datatype: getattr(pb, f"DATATYPE_{datatype}") for datatype in Datatype
 }
 FROM_WIRE: dict[int, Datatype] = {number: datatype for datatype, number in TO_WIRE.items()}
+FROM_DTYPE: dict[np.dtype[Any], Datatype] = {
+    dtype: datatype for datatype, dtype in DTYPES.items() if datatype is not Datatype.BYTES
+}
+"""The type of a little-endian numpy dtype."""

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from convoy.datatype import DTYPES, Datatype
+from convoy.datatype import DTYPES, FROM_DTYPE, Datatype
 
 Index = NDArray[np.int64]
 
@@ -70,6 +70,18 @@ class Tensor:
         return cls(
             datatype=datatype, rows=rows, shape=shape, data=data, splits=splits, offsets=offsets
         )
+
+    @classmethod
+    def of(cls, array: NDArray[Any]) -> Self:
+        """Make a tensor of an array of numbers, [rows, *shape], by its own dtype and shape.
+
+        Raises ValueError where no datatype has that dtype.
+        """
+        datatype = FROM_DTYPE.get(array.dtype.newbyteorder("<"))
+        if datatype is None:
+            raise ValueError(f"no datatype is {array.dtype}; there are: {', '.join(Datatype)}")
+        _expect(array.ndim > 0, "the first dimension of an array is its rows")
+        return cls.pack(array, datatype, array.shape[1:])
 
     @classmethod
     def texts(cls, values: Sequence[str | bytes]) -> Self:
@@ -138,13 +150,23 @@ class Tensor:
         """All elements of BYTES as text. Raises UnicodeDecodeError where they are not UTF-8."""
         return [element.decode() for element in self.elements()]
 
+    def numpy(self) -> NDArray[Any]:
+        """The rows as an array, [rows, *shape], that is not to be written to; BYTES as bytes.
+
+        Of a ragged tensor an array of arrays: object [rows], each of [entries, *shape[1:]].
+        """
+        flat = self._flat()
+        if self.splits is None:
+            return flat.reshape(self.rows, *self.shape)
+        entries = flat.reshape(int(self.splits[-1]), *self.shape[1:])
+        ragged = np.empty(self.rows, object)
+        for row, (a, b) in enumerate(pairwise(self.splits.tolist())):
+            ragged[row] = entries[a:b]
+        return ragged
+
     def tolist(self) -> list[Any]:
         """The rows as nested Python lists; BYTES as bytes."""
-        if self.offsets is not None:
-            flat = np.empty(len(self.offsets) - 1, object)
-            flat[:] = self.elements()
-        else:
-            flat = self.data
+        flat = self._flat()
         if self.splits is None:
             return list(flat.reshape(self.rows, *self.shape).tolist())
         entries = flat.reshape(-1, *self.shape[1:]).tolist() if self.width else []
@@ -152,6 +174,14 @@ class Tensor:
             entries = np.empty((int(self.splits[-1]), *self.shape[1:])).tolist()
         ends = self.splits.tolist()
         return [entries[a:b] for a, b in pairwise(ends)]
+
+    def _flat(self) -> NDArray[Any]:
+        """Give all elements, 1-D."""
+        if self.offsets is None:
+            return self.data
+        flat = np.empty(len(self.offsets) - 1, object)
+        flat[:] = self.elements()
+        return flat
 
     # Cutting and joining
 

@@ -99,3 +99,16 @@ def test_there_is_no_column_of_another_name() -> None:
 def test_the_size_is_that_of_all_columns() -> None:
     batch = Batch(rows=2, columns={"n": numbers(1, 2), "t": Tensor.texts(["a", "bc"])})
     assert batch.nbytes == 2 * 8 + 3 + 3 * 8
+
+
+def test_a_batch_without_failures_raises_none() -> None:
+    batch = Batch(rows=1, columns={"n": numbers(1)})
+    assert batch.raise_for_failures() is batch
+
+
+def test_rows_that_failed_are_raised_together() -> None:
+    failures = {2: error("LAST"), 0: error("FIRST")}
+    with pytest.raises(ConvoyError, match="2 of 3 rows failed; row 0: bad") as caught:
+        Batch(rows=3, failures=failures).raise_for_failures()
+    assert caught.value.reason == "FIRST"
+    assert [violation.field for violation in caught.value.violations] == ["rows[0]", "rows[2]"]

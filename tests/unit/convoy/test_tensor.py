@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from convoy import Datatype, Tensor
@@ -188,3 +188,37 @@ def test_values_of_a_near_type_are_converted(
 def test_columns_of_different_types_do_not_join(other: Tensor) -> None:
     with pytest.raises(ValueError, match="one datatype and shape"):
         Tensor.concat([Tensor.pack([1], Datatype.INT64), other])
+
+
+@given(columns())
+def test_numpy_gives_the_rows(column: Column) -> None:
+    tensor, nested = column
+    array = tensor.numpy()
+    if tensor.splits is None:
+        assert array.shape == (tensor.rows, *tensor.shape)
+        assert array.tolist() == nested
+    else:
+        assert array.shape == (tensor.rows,)
+        assert [row.tolist() for row in array] == nested
+        assert all(row.shape[1:] == tensor.shape[1:] for row in array)
+
+
+@given(columns(), st.sampled_from("<>"))
+def test_an_array_makes_the_tensor_that_its_dtype_says(column: Column, order: Any) -> None:
+    tensor, nested = column
+    assume(tensor.splits is None and tensor.datatype is not Datatype.BYTES)
+    made = Tensor.of(tensor.numpy().astype(DTYPES[tensor.datatype].newbyteorder(order)))
+    assert (made.datatype, made.shape, made.tolist()) == (tensor.datatype, tensor.shape, nested)
+
+
+@pytest.mark.parametrize(
+    ("array", "why"),
+    [
+        (np.zeros(1, np.complex64), "no datatype is complex64"),
+        (np.array(["a"]), "no datatype is <U1"),
+        (np.float32(1), "the first dimension of an array is its rows"),
+    ],
+)
+def test_an_array_that_makes_no_tensor_is_refused(array: Any, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        Tensor.of(array)
