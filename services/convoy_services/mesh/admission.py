@@ -111,15 +111,22 @@ class AdmissionQueue:
             retry_after=self.pace.until_room(max(rows, self.rows // 2)),
         )
 
-    def take(self, rows: int, size: int, slots: int = 1) -> list[Piece]:
-        """Take up to ``rows`` rows and about ``size`` bytes; at least one row where any waits.
+    @property
+    def urgent(self) -> bool:
+        """Whether urgent rows wait."""
+        return self._rows[URGENT] > 0
+
+    def take(self, rows: int, size: int, *, slots: int = 1, least: int = BACKGROUND) -> list[Piece]:
+        """Take up to ``rows`` rows, of priority ``least`` or more, and about ``size`` bytes.
+
+        It is at least one row where any waits.
 
         Fewer where so many would keep the first of them beyond its deadline: in a queue that
         grows, batches would otherwise grow until none comes back in time.
         """
         pieces: list[Piece] = []
         now = asyncio.get_running_loop().time()
-        for request in self._in_order():
+        for request in self._in_order(least):
             if not pieces:
                 rows = min(rows, self.pace.batch(request.deadline - now, slots))
             each = max(1, request.nbytes // request.inputs.rows)
@@ -152,9 +159,10 @@ class AdmissionQueue:
         self.rows -= count
         self.bytes -= count * share if request.waiting else before
 
-    def _in_order(self) -> Iterator[Request]:
+    def _in_order(self, least: int) -> Iterator[Request]:
         """Go through the requests that wait, dropping those that are done with."""
-        for waiting in self._waiting.values():
+        for priority in range(URGENT, least - 1, -1):
+            waiting = self._waiting[priority]
             while waiting:
                 request = next(iter(waiting))
                 if request.waiting and not request.ended:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from convoy_services.mesh.admission import AdmissionQueue, Piece
+from convoy_services.mesh.context import BACKGROUND, URGENT
 from convoy_services.mesh.plan import Limits
 from convoy_services.mesh.request import Request
 from convoy_services.mesh.slots import Slots
@@ -22,6 +23,9 @@ class DynamicBatcher:
 
     While a slot is free, whatever waits leaves; while all are busy, what arrives waits together.
     What waits is split evenly over the free slots, so that replicas share it.
+
+    Urgent rows need not wait for a slot: one batch of them may be under way beyond those, for a
+    replica computes them before what waits there.
 
     A lone request leaves at once. Where there is company, under way or in the last batch, a batch
     first lets in what the server has received but not yet handed over: gRPC hands over one call
@@ -70,14 +74,20 @@ class DynamicBatcher:
     def _leave(self) -> None:
         self._woken = False
         slots, most = self._slots()
-        while self._queue.rows and (free := min(slots.free, most - self.in_flight)) > 0:
+        while self._queue.rows:
+            free = min(slots.free, most - self.in_flight)
+            least = BACKGROUND
+            if free < 1 and self._queue.urgent and self.in_flight <= most:
+                free, least = 1, URGENT
+            if free < 1:
+                return
             if self._looks and (self._flights or self._company):
                 self._looks -= 1
                 self.wake()
                 return
             share = -(-self._queue.rows // free)
             rows = min(share, self._limits.batch_rows)
-            pieces = self._queue.take(rows, self._limits.batch_bytes, most)
+            pieces = self._queue.take(rows, self._limits.batch_bytes, slots=most, least=least)
             self._company = len(pieces) > 1
             slots.acquire()
             self._flights.add(asyncio.create_task(self._fly(pieces, slots)))

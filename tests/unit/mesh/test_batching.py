@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from convoy_services.mesh.context import NORMAL, URGENT
 from tests.unit.mesh.simulator import Stage, ask, chain, rows
 from tests.unit.mesh.virtual_time import simulate
 
@@ -146,3 +147,19 @@ def test_pipelines_that_share_a_deployment_share_its_slots() -> None:
         return most
 
     assert simulate(scenario()) == 2
+
+
+def test_urgent_rows_do_not_wait_for_a_slot_and_take_no_others_along() -> None:
+    async def scenario() -> list[int]:
+        stage = Stage(lambda _: 1.0)
+        mesh = chain({"a": stage})
+        running = []
+        for number, priority in enumerate([NORMAL, NORMAL, NORMAL, URGENT, URGENT]):
+            running.append(asyncio.create_task(ask(mesh, rows(number), priority=priority)))
+            await asyncio.sleep(0.01)
+        left = len(stage.batches)
+        await asyncio.gather(*running)
+        return [left, *stage.batches]
+
+    # Two slots for one replica, and one batch of urgent rows beyond them; the next one waits.
+    assert simulate(scenario()) == [3, 1, 1, 1, 1, 1]
