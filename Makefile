@@ -1,9 +1,11 @@
 PYTHON := $(shell command -v python3.11 || command -v python3)
 BIN    := .venv/bin
 TOOLS  := .venv-tools/bin
+OTHERS := .venv-clients/bin
 # Each environment is there when its install has come to its end.
 VENV       := .venv/installed
 VENV_TOOLS := .venv-tools/installed
+VENV_CLIENTS := .venv-clients/installed
 
 .PHONY: help demo test check format lint types protos generate bench clean
 .DEFAULT_GOAL := help
@@ -14,7 +16,7 @@ help: ## Say what each target does
 demo: $(VENV) ## Start a mesh on this machine, call it, stop it
 	$(BIN)/python -m convoy_services.demo
 
-test: $(VENV) $(VENV_TOOLS) ## Run the tests
+test: $(VENV) $(VENV_TOOLS) $(VENV_CLIENTS) ## Run the tests
 	$(BIN)/pytest
 
 check: lint types protos test ## All that CI asks for
@@ -47,7 +49,7 @@ bench: $(VENV) ## Run the benchmarks
 	$(BIN)/python -m benchmarks
 
 clean: ## Remove the environments and every cache
-	rm -rf .venv .venv-tools .*_cache .hypothesis dist
+	rm -rf .venv .venv-tools .venv-clients .*_cache .hypothesis dist
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV): pyproject.toml constraints.txt
@@ -60,4 +62,9 @@ $(VENV): pyproject.toml constraints.txt
 $(VENV_TOOLS): tools/requirements.txt
 	$(PYTHON) -m venv .venv-tools
 	$(TOOLS)/pip install --quiet --requirement $<
+	@touch $@
+
+$(VENV_CLIENTS): tools/clients-requirements.txt
+	$(PYTHON) -m venv .venv-clients
+	$(OTHERS)/pip install --quiet --no-compile --requirement $< # few of its files are ever imported
 	@touch $@

@@ -7,6 +7,7 @@ import grpc
 import pytest
 
 from convoy import Code
+from convoy.oip.v2 import inference_pb2, inference_pb2_grpc
 from convoy.v1 import pipeline_pb2 as pb
 from convoy.v1 import pipeline_pb2_grpc, relay_pb2, relay_pb2_grpc
 from convoy_services.local.mesh import LocalMesh
@@ -50,6 +51,30 @@ async def test_relayed_calls_are_forwarded(channel: grpc.aio.Channel) -> None:
     await stream.done_writing()
     replies = [reply async for message in stream for reply in message.replies]
     assert sorted(reply.id for reply in replies if reply.message) == list(range(5))
+
+
+async def test_inference_streams_are_forwarded(channel: grpc.aio.Channel) -> None:
+    requests = [
+        inference_pb2.ModelInferRequest(
+            model_name=model,
+            id=str(n),
+            inputs=[
+                inference_pb2.ModelInferRequest.InferInputTensor(
+                    name="data",
+                    datatype="BYTES",
+                    shape=[1],
+                    contents=inference_pb2.InferTensorContents(bytes_contents=[b"x"]),
+                )
+            ],
+        )
+        for n, model in enumerate(["echo", "ecko", "echo"])
+    ]
+    stub = inference_pb2_grpc.GRPCInferenceServiceStub(channel)
+    assert (await stub.ModelInfer(requests[0], timeout=TIMEOUT)).id == "0"
+    stream = stub.ModelStreamInfer(iter(requests), timeout=TIMEOUT)
+    responses = {response.infer_response.id: response async for response in stream}
+    assert {n for n, response in responses.items() if response.error_message} == {"1"}
+    assert responses.keys() == {"0", "1", "2"}
 
 
 async def test_errors_keep_their_details(channel: grpc.aio.Channel) -> None:

@@ -1,7 +1,7 @@
 """The columns that a stage takes and gives, as its author declares them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -10,6 +10,12 @@ import numpy as np
 from convoy import Batch, ConvoyError, Datatype, Tensor, Violation
 from convoy.errors import invalid
 from convoy_services.mesh.context import MAX_ROWS
+
+MOST = 16
+"""Faulty rows that are named."""
+
+FLOATS = (Datatype.FP16, Datatype.FP32, Datatype.FP64, Datatype.BF16)
+"""The types that have NaN and infinity."""
 
 
 class _Default(Enum):
@@ -21,23 +27,32 @@ class Column:
     """The type of one column: an element type and the shape of a row.
 
     ``Column("FP32", [384])`` is 384 floats a row, ``Column("INT64", [-1])`` a ragged list of
-    integers, ``Column("BYTES")`` one string. A ``default`` lets callers of a pipeline leave out
-    the column where it is an input.
+    integers, ``Column("BYTES")`` one string. Where the column is an input of a pipeline, a
+    ``default`` lets callers leave it out, and ``finite`` refuses them NaN and infinity.
     """
 
     datatype: Datatype
     shape: tuple[int, ...]
     default: Any
+    finite: bool
 
     def __init__(
-        self, datatype: str, shape: Sequence[int] = (), *, default: Any = _Default.NONE
+        self,
+        datatype: str,
+        shape: Sequence[int] = (),
+        *,
+        default: Any = _Default.NONE,
+        finite: bool = False,
     ) -> None:
         """Raise ValueError where the type is unknown or a size is neither positive nor -1."""
         if any(size < 1 and not (i == 0 and size == -1) for i, size in enumerate(shape)):
             raise ValueError(f"shape {list(shape)}: sizes are positive, only the first may be -1")
+        if finite and datatype not in FLOATS:
+            raise ValueError(f"every {datatype} is finite: only floats can be asked to be")
         object.__setattr__(self, "datatype", Datatype(datatype))
         object.__setattr__(self, "shape", tuple(shape))
         object.__setattr__(self, "default", default)
+        object.__setattr__(self, "finite", finite)
 
     def __str__(self) -> str:
         """Write the type as the docs do: ``FP32 [384]``."""
@@ -57,6 +72,12 @@ class Column:
         """Whether values of ``other`` may be given where this column is asked for."""
         return self.datatype is other.datatype and self.shape == other.shape
 
+    def both(self, other: "Column") -> "Column":
+        """Give the input that a later and this taker share; the other where their types differ."""
+        if not self.fits(other):
+            return other
+        return replace(self if other.optional else other, finite=self.finite or other.finite)
+
     def fault(self, tensor: Tensor) -> str | None:
         """Say what is wrong with a tensor given for this column, or None."""
         if tensor.datatype is not self.datatype:
@@ -64,6 +85,19 @@ class Column:
         if tensor.shape != self.shape:
             return f"the shape of a row is {list(tensor.shape)}, not {list(self.shape)}"
         return None
+
+    def refusal(self, tensor: Tensor) -> str | None:
+        """Say which of a caller's values are refused, in a tensor that has no fault; or None."""
+        if not self.finite:
+            return None
+        entries = np.flatnonzero(~np.isfinite(tensor.data)) // tensor.width
+        if not len(entries):
+            return None
+        if tensor.splits is not None:
+            entries = np.searchsorted(tensor.splits, entries, side="right") - 1
+        rows = np.unique(entries).tolist()
+        more = f" and {len(rows) - MOST} more" if len(rows) > MOST else ""
+        return f"NaN or infinity in row {', '.join(map(str, rows[:MOST]))}{more}; take finite"
 
     def repeat(self, value: Any, rows: int) -> Tensor:
         """Give the same value for each of ``rows`` rows."""
@@ -130,7 +164,7 @@ class Columns(dict[str, Column]):
             if tensor is None:
                 if not column.optional:
                     faults.append(Violation(f"{path}.tensors", f"{name} {column} is missing"))
-            elif fault := column.fault(tensor):
+            elif fault := column.fault(tensor) or column.refusal(tensor):
                 faults.append(Violation(f"{path}.tensors[{name}]", fault))
         for name in batch.columns.keys() - self.keys():
             there = f"there is no such input; there are: {self}"

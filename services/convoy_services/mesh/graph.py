@@ -251,9 +251,7 @@ class _Wiring:
                 self._wrong((*draft.path, "from"), _unknown("column", ours, known))
                 continue
             else:
-                known_input = self._inputs.get(ours)
-                if known_input is None or known_input.optional:
-                    self._inputs[ours] = wanted
+                self._inputs[ours] = wanted.both(self._inputs.get(ours, wanted))
                 self._columns.setdefault(ours, wanted)
             given = self._columns[ours]
             if not wanted.fits(given):

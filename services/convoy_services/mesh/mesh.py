@@ -40,8 +40,9 @@ class Mesh:
 
     @property
     def ready(self) -> bool:
-        """Whether every pipeline is ready."""
-        return all(pipeline.ready for pipeline in self._pipelines.values())
+        """Whether every pipeline is ready, but for those that were closed on purpose."""
+        pipelines = self._pipelines.values()
+        return not self.closed and all(p.ready for p in pipelines if p.open)
 
     def close(self) -> None:
         """Admit no more requests."""

@@ -14,6 +14,10 @@ SHARE = 0.5
 MARGIN = 1.25
 """How much longer than on average a row may take: of those admitted hardly any is to be late."""
 
+OUTLIER, BELIEVED = 4.0, 4
+"""A batch under way for so many times the average is not counted, unless so many come in a row:
+one that waits for a replica to start again says nothing of those that come after it."""
+
 SHORTEST, LONGEST = 0.01, 30.0
 """Seconds: the bounds of what is told to those who are to come back."""
 
@@ -33,17 +37,24 @@ class Pace:
         self._rows = 0.0
         self._seconds = 0.0
         self._flight = 0.0
+        self._outliers = 0
         self._landed = -math.inf
         self._full = -math.inf
 
     def land(self, rows: int, left: float, now: float, *, full: bool) -> None:
         """Note a batch that left at ``left`` and came back; ``full`` where it left rows behind."""
-        seconds = now - max(left, self._landed)
+        seconds, flight = now - max(left, self._landed), now - left
         self._landed = now
+        if self._flight and flight > OUTLIER * self._flight:
+            self._outliers += 1
+            if self._outliers < BELIEVED:
+                return
+        else:
+            self._outliers = 0
         fading = math.exp(-seconds / MEMORY)
         self._rows = self._rows * fading + rows
         self._seconds = self._seconds * fading + seconds
-        self._flight = self._flight * fading + (now - left) * (1 - fading)
+        self._flight = self._flight * fading + flight * (1 - fading) if self._flight else flight
         if full:
             self._full = now
 

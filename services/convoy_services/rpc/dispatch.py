@@ -18,12 +18,29 @@ from convoy_services.rpc.call import Call
 class Servicer(Protocol):
     """Answers the methods of one service, by the methods' own names: (request, call) → reply.
 
-    A server-streaming method is an asynchronous generator.
+    A server-streaming method is an asynchronous generator. Those that stream both ways are not
+    its own: a ``StreamServicer`` has them.
     """
 
     @property
     def descriptor(self) -> ServiceDescriptor:
         """The service."""
+        ...
+
+
+class StreamServicer(Protocol):
+    """Answers the bidirectional methods of one service, by their own names, over a dispatcher.
+
+    (serialized requests, call) → serialized replies, as asynchronous iterators.
+    """
+
+    @property
+    def descriptor(self) -> ServiceDescriptor:
+        """The service."""
+        ...
+
+    def drain(self) -> None:
+        """Let streams end, for they have no end of their own."""
         ...
 
 
@@ -56,6 +73,7 @@ class Local:
             )
             for servicer in servicers
             for method in servicer.descriptor.methods
+            if not method.client_streaming
         }
 
     async def unary(self, method: str, request: bytes, call: Call) -> bytes:
@@ -81,8 +99,13 @@ class Local:
     def _find(self, method: str) -> _Method:
         entry = self._methods.get(method)
         if entry is None:
-            raise ConvoyError(Code.UNIMPLEMENTED, f"there is no method {method}", "NO_SUCH_METHOD")
+            raise no_such_method(method)
         return entry
+
+
+def no_such_method(method: str) -> ConvoyError:
+    """Say that no service has a method."""
+    return ConvoyError(Code.UNIMPLEMENTED, f"there is no method {method}", "NO_SUCH_METHOD")
 
 
 def _as_error(exc: Exception, method: str) -> ConvoyError:

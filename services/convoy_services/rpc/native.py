@@ -1,19 +1,22 @@
 """Native servicers: calls answered on Serve's own grpc.aio server, with grpc's own context."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from typing import Any, NoReturn
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, ClassVar, NoReturn
 
 import grpc
 from google.protobuf.descriptor import MethodDescriptor
 
 from convoy import ConvoyError
+from convoy.errors import invalid
 from convoy.status import brief, to_status
 from convoy_services import ingress
-from convoy_services.rpc import services
+from convoy_services.rpc import reflection, services
 from convoy_services.rpc.call import Call
-from convoy_services.rpc.dispatch import Dispatcher
+from convoy_services.rpc.dispatch import Dispatcher, StreamServicer, no_such_method
 from convoy_services.rpc.forward import Forward
+from convoy_services.rpc.health import HealthWithoutMesh
+from convoy_services.rpc.oip.stream import InferenceStream
 from convoy_services.rpc.relay import Relay
 
 CODES = {code.value[0]: code for code in grpc.StatusCode}
@@ -25,13 +28,23 @@ def add_services_to_server(_: object, server: Any) -> None:
     Serve calls this, by its name in ``grpc_servicer_functions``, once for each server that it
     starts. In an ingress replica the mesh is in the process; elsewhere calls are forwarded.
     """
-    dispatcher: Dispatcher = ingress.dispatcher() or Forward()
-    relay = Relay(dispatcher)
-    for service in services.DESCRIPTORS:
-        handlers = {method.name: _handler(method, dispatcher) for method in service.methods}
+    dispatcher: Dispatcher = ingress.dispatcher() or HealthWithoutMesh(Forward())
+    streaming: list[StreamServicer] = [Relay(dispatcher), InferenceStream(dispatcher)]
+    both_ways = {
+        method.full_name: _bidirectional(getattr(servicer, method.name))
+        for servicer in streaming
+        for method in servicer.descriptor.methods
+        if method.client_streaming
+    }
+    for service in (*services.DESCRIPTORS, Relay.descriptor):
+        handlers = {
+            method.name: both_ways.get(method.full_name) or _handler(method, dispatcher)
+            for method in service.methods
+        }
         _add(server, service.full_name, handlers)
-    _add(server, relay.descriptor.full_name, {"Relay": _bidirectional(relay.Relay)})
-    _drain_before_stop(server, relay)
+    _add(server, reflection.SERVICE, reflection.handlers(services.NAMES))
+    _refuse_the_rest(server)
+    _drain_before_stop(server, streaming)
 
 
 def _add(server: Any, service: str, handlers: "dict[str, grpc.RpcMethodHandler[Any, Any]]") -> None:
@@ -40,12 +53,41 @@ def _add(server: Any, service: str, handlers: "dict[str, grpc.RpcMethodHandler[A
     server.add_registered_method_handlers(service, handlers)
 
 
-def _drain_before_stop(server: Any, relay: Relay) -> None:
+def _refuse_the_rest(server: Any) -> None:
+    """Answer what no service has, once Serve has added its own services."""
+    start = server.start
+
+    async def refuse_and_start() -> None:
+        server.add_generic_rpc_handlers((_Rest(),))
+        await start()
+
+    server.start = refuse_and_start
+
+
+class _Rest(grpc.GenericRpcHandler):
+    """Refuses every method with the details that all errors have; gRPC's own refusal has none."""
+
+    _method_handlers: ClassVar[dict[str, Any]] = {}  # Serve looks here for what to take over
+
+    def service(
+        self, handler_call_details: grpc.HandlerCallDetails
+    ) -> "grpc.RpcMethodHandler[Any, Any]":
+        """Give what refuses the method."""
+
+        async def refuse(_: object, context: Any) -> None:
+            await _abort(context, no_such_method(handler_call_details.method))
+
+        return grpc.stream_stream_rpc_method_handler(refuse)
+
+
+def _drain_before_stop(server: Any, streaming: Sequence[StreamServicer]) -> None:
     """Let streams without an end of their own finish before the server waits for its calls."""
     stop = server.stop
 
     async def drain_and_stop(grace: float | None) -> None:
-        relay.drain()
+        ingress.leave()
+        for servicer in streaming:
+            servicer.drain()
         await stop(grace)
 
     server.stop = drain_and_stop
@@ -54,22 +96,35 @@ def _drain_before_stop(server: Any, relay: Relay) -> None:
 def _handler(method: MethodDescriptor, dispatcher: Dispatcher) -> "grpc.RpcMethodHandler[Any, Any]":
     path = f"/{method.containing_service.full_name}/{method.name}"
 
-    async def unary(request: bytes, context: Any) -> bytes:
+    async def unary(_: object, context: Any) -> bytes:
         try:
-            return await dispatcher.unary(path, request, _call(context))
+            return await dispatcher.unary(path, await _request(context), _call(context))
         except ConvoyError as error:
             await _abort(context, error)
 
-    async def stream(request: bytes, context: Any) -> AsyncIterator[bytes]:
+    async def stream(_: object, context: Any) -> AsyncIterator[bytes]:
         try:
+            request = await _request(context)
             async for reply in dispatcher.stream(path, request, _call(context)):
                 yield reply
         except ConvoyError as error:
             await _abort(context, error)
 
     if method.server_streaming:
-        return grpc.unary_stream_rpc_method_handler(stream)
-    return grpc.unary_unary_rpc_method_handler(unary)
+        return grpc.stream_stream_rpc_method_handler(stream)
+    return grpc.stream_unary_rpc_method_handler(unary)
+
+
+async def _request(context: Any) -> bytes:
+    """Read the one message of a call; raises ConvoyError INVALID_ARGUMENT where there is none.
+
+    It is read here, and handlers are those of a client that streams, because grpc.aio itself never
+    answers a call that ends before its message does.
+    """
+    request = await context.read()
+    if request is grpc.aio.EOF:
+        raise invalid("", "the call ends before its message does", reason="MALFORMED_MESSAGE")
+    return bytes(request)
 
 
 def _bidirectional(

@@ -91,7 +91,13 @@ def _outputs(pipeline: Pipeline, names: Sequence[str]) -> Sequence[str]:
 
 def _columns(columns: Columns) -> list[pb.ColumnSpec]:
     return [
-        pb.ColumnSpec(name=name, datatype=TO_WIRE[c.datatype], shape=c.shape, optional=c.optional)
+        pb.ColumnSpec(
+            name=name,
+            datatype=TO_WIRE[c.datatype],
+            shape=c.shape,
+            optional=c.optional,
+            finite=c.finite,
+        )
         for name, c in columns.items()
     ]
 

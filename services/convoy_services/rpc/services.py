@@ -1,8 +1,11 @@
 """The services of the mesh: their descriptors, and the servicers that answer them."""
 
+from convoy.v1 import relay_pb2
 from convoy_services.mesh.mesh import Mesh
 from convoy_services.rpc.dispatch import Servicer
 from convoy_services.rpc.embedding import EmbeddingServicer
+from convoy_services.rpc.health import HealthServicer
+from convoy_services.rpc.oip.servicer import InferenceServicer as OipServicer
 from convoy_services.rpc.pipeline import PipelineServicer
 from convoy_services.rpc.stage import (
     InferenceServicer,
@@ -10,14 +13,20 @@ from convoy_services.rpc.stage import (
     PreprocessServicer,
 )
 
-SERVICERS = (
+_SERVICERS = (
     EmbeddingServicer,
     PipelineServicer,
     PreprocessServicer,
     InferenceServicer,
     PostprocessServicer,
+    OipServicer,
 )
-DESCRIPTORS = tuple(servicer.descriptor for servicer in SERVICERS)
+RELAY = relay_pb2.DESCRIPTOR.services_by_name["RelayService"].full_name
+DESCRIPTORS = (*(servicer.descriptor for servicer in _SERVICERS), HealthServicer.descriptor)
+NAMES = (*(service.full_name for service in DESCRIPTORS), RELAY)
+
+_PIPELINES = {EmbeddingServicer.descriptor.full_name: EmbeddingServicer.pipeline}
+"""The pipeline that a service cannot do without."""
 
 _STREAMING = {
     f"/{service.full_name}/{method.name}"
@@ -29,7 +38,8 @@ _STREAMING = {
 
 def servicers(mesh: Mesh) -> list[Servicer]:
     """Make a servicer for each service, all over the same mesh."""
-    return [servicer(mesh) for servicer in SERVICERS]
+    health = HealthServicer(mesh, dict.fromkeys(NAMES) | _PIPELINES)
+    return [*(servicer(mesh) for servicer in _SERVICERS), health]
 
 
 def is_streaming(method: str) -> bool:

@@ -69,6 +69,15 @@ def test_grpc_is_loaded_with_the_client_only() -> None:
     assert "grpc" in loaded_by("from convoy import Client")
 
 
+def test_importing_it_leaves_the_inference_protocol_to_others() -> None:
+    """Two modules that register its messages clash: convoy.oip beside tritonclient."""
+    code = "import sys, convoy.wire, convoy.client; print('convoy.oip' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.split() == ["False"]
+
+
 def test_codes_are_those_of_grpc() -> None:
     assert {code.name: code.value for code in Code} == {
         status.name: status.value[0] for status in grpc.StatusCode

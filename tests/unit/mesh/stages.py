@@ -169,3 +169,19 @@ class Vectors(Inference):
         return self.produces.pack(
             rows=batch.rows, pooled=pooled, failures=dict.fromkeys(bad, error)
         )
+
+
+class Careful(Preprocess):
+    """Takes only finite numbers: x FP32 [] → kept FP32 []."""
+
+    consumes = Columns(x=Column("FP32", finite=True))
+    produces = Columns(kept=Column("FP32"))
+
+    def process(self, batch: Batch) -> Batch:
+        return self.produces.pack(rows=batch.rows, kept=batch["x"])
+
+
+class Careless(Careful):
+    """Takes any: x FP32 [] → kept FP32 []."""
+
+    consumes = Columns(x=Column("FP32"))

@@ -40,6 +40,7 @@ def test_a_datatype_that_there_is_not_is_refused() -> None:
         (Column("INT32", default=0), True),
         (Column("INT32", default=None), True),
         (Column("BYTES", [-1], default=[]), True),
+        (Column("FP32", [2], finite=True), False),
     ],
 )
 def test_a_column_is_itself_in_another_process(column: Column, optional: bool) -> None:
@@ -148,6 +149,45 @@ def test_a_caller_cannot_say_that_rows_have_failed() -> None:
     assert not COLUMNS.admit(given).failures
     complete = Columns(text=Column("BYTES"))
     assert not complete.admit(Batch(rows=2, columns={"text": TEXT}, failures=failures)).failures
+
+
+NAN, INFINITE = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize("datatype", ["FP16", "FP32", "FP64", "BF16"])
+@pytest.mark.parametrize(
+    ("shape", "rows", "named"),
+    [
+        ([], [0, NAN, 2, INFINITE], "row 1, 3;"),
+        ([2], [[0, 1], [2, NAN], [4, 5]], "row 1;"),
+        ([2, 2], [[[0, 1], [2, 3]], [[4, 5], [-INFINITE, NAN]]], "row 1;"),
+        ([-1], [[], [], [0, 1], [], [NAN], [2]], "row 4;"),
+        ([-1, 2], [[], [[0, 1], [2, 3]], [[4, NAN]], []], "row 2;"),
+        ([], [NAN] * 18, "15 and 2 more;"),
+    ],
+)
+def test_rows_that_are_not_finite_are_named_where_they_are_refused(
+    datatype: str, shape: list[int], rows: list[Any], named: str
+) -> None:
+    tensor = Tensor.pack(rows, Datatype(datatype), shape)
+    given = batch(len(rows), x=tensor)
+    assert Columns(x=Column(datatype, shape)).admit(given)["x"] is tensor
+    with pytest.raises(ConvoyError) as caught:
+        Columns(x=Column(datatype, shape, finite=True)).admit(given)
+    ((field, description),) = ((v.field, v.description) for v in caught.value.violations)
+    assert field == "batch.tensors[x]"
+    assert named in description
+
+
+def test_finite_values_are_admitted_and_what_stages_give_is_not_looked_at() -> None:
+    columns = Columns(x=Column("FP32", [-1], finite=True))
+    assert columns.admit(batch(2, x=Tensor.pack([[1, 2], []], Datatype.FP32, [-1]))).rows == 2
+    assert columns.pack(rows=1, x=[[NAN]]).rows == 1
+
+
+def test_only_floats_can_be_asked_to_be_finite() -> None:
+    with pytest.raises(ValueError, match="every INT32 is finite"):
+        Column("INT32", finite=True)
 
 
 @pytest.mark.parametrize(

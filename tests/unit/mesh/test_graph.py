@@ -433,6 +433,32 @@ def test_an_input_is_optional_where_all_who_take_it_have_a_default() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("takers", "finite"),
+    [
+        (["Careful", "Careless"], True),
+        (["Careless", "Careful"], True),
+        (["Careless", "Careless"], False),
+    ],
+)
+def test_an_input_is_finite_where_one_who_takes_it_wants_it(
+    takers: list[str], finite: bool
+) -> None:
+    stages = "tests.unit.mesh.stages"
+    made = planned(f"""
+stages:
+  one: {{class: "{stages}:{takers[0]}"}}
+  two: {{class: "{stages}:{takers[1]}"}}
+pipelines:
+  p:
+    steps:
+      - {{stage: one, from: [x], to: {{kept: first}}}}
+      - {{stage: two, from: [x], to: {{kept: second}}}}
+    outputs: [first, second]
+""").pipelines["p"]
+    assert made.inputs["x"].finite is finite
+
+
 def test_steps_may_be_written_in_any_order() -> None:
     made = planned(
         pipeline("""

@@ -74,7 +74,7 @@ EVERYTHING = {
         (lose("add"), {"", "pipeline/p", "stage/add", "convoy.v1.Task", "convoy.v1.Any"}),
         (lose("spare"), {"stage/spare"}),
         (lose("other"), {"", "pipeline/q", "stage/other", "convoy.v1.Any"}),
-        (close("p"), {"", "pipeline/p", "convoy.v1.Task", "convoy.v1.Any"}),
+        (close("p"), {"pipeline/p", "convoy.v1.Task"}),
         (lambda hosted: hosted.mesh.close(), EVERYTHING),
     ],
     ids=["all there", "required", "optional", "other", "closed", "leaving"],

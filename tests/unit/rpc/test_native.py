@@ -10,9 +10,11 @@ from typing import Any
 import grpc
 import pytest
 from google.rpc.status_pb2 import Status
-from ray.serve._private.grpc_util import gRPCGenericServer
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from ray.serve._private.grpc_util import enable_server_reflection, gRPCGenericServer
 
 from convoy import Code, ConvoyError
+from convoy.oip.v2 import inference_pb2, inference_pb2_grpc
 from convoy.status import from_status
 from convoy.v1 import pipeline_pb2 as pb
 from convoy.v1 import pipeline_pb2_grpc, relay_pb2, relay_pb2_grpc
@@ -80,6 +82,47 @@ async def test_an_error_arrives_with_its_details(channel: grpc.aio.Channel) -> N
     assert (error.reason, error.retry_after) == ("NOTHING", 1.5)
 
 
+def refusal(error: grpc.aio.AioRpcError) -> ConvoyError:
+    trailers = dict(error.trailing_metadata())
+    return from_status(Status.FromString(trailers["grpc-status-details-bin"]))
+
+
+@pytest.mark.parametrize("method", ["/convoy.v1.PipelineService/Nope", "/a.B/C", "/", "/a"])
+async def test_a_method_that_there_is_not_is_refused_with_details(
+    channel: grpc.aio.Channel, method: str
+) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await channel.unary_unary(method)(b"", timeout=TIMEOUT)
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert refusal(caught.value).reason == "NO_SUCH_METHOD"
+    stream = channel.stream_stream(method)(timeout=TIMEOUT)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stream.read()
+    assert refusal(caught.value).reason == "NO_SUCH_METHOD"
+
+
+async def test_what_serve_adds_itself_is_still_answered(server: gRPCGenericServer) -> None:
+    port = server.add_insecure_port("127.0.0.1:0")
+    enable_server_reflection(server)  # after our services and before the start, as Serve does
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+        ask = reflection_pb2.ServerReflectionRequest(list_services="")
+        call = stub.ServerReflectionInfo(iter([ask]), timeout=TIMEOUT)
+        services = (await call.read()).list_services_response.service
+    assert "convoy.v1.PipelineService" in {service.name for service in services}
+
+
+@pytest.mark.parametrize("method", ["List", "RunStream"])
+async def test_a_call_without_a_message_is_refused(channel: grpc.aio.Channel, method: str) -> None:
+    """grpc.aio left it without an answer until the client went away."""
+    call = channel.stream_unary(f"/convoy.v1.PipelineService/{method}")
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call(iter([]), timeout=TIMEOUT)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert refusal(caught.value).reason == "MALFORMED_MESSAGE"
+
+
 async def test_a_stream_is_answered(channel: grpc.aio.Channel) -> None:
     stub = pipeline_pb2_grpc.PipelineServiceStub(channel)
     call = stub.RunStream(pb.RunStreamRequest(), timeout=TIMEOUT)
@@ -97,3 +140,14 @@ async def test_stopping_the_server_ends_idle_relay_streams(
         await server.stop(TIMEOUT)
         assert await stream.read() is grpc.aio.EOF
         assert await stream.code() is grpc.StatusCode.OK
+
+
+async def test_stopping_the_server_tells_inference_streams_that_it_leaves(
+    server: gRPCGenericServer, channel: grpc.aio.Channel
+) -> None:
+    stream = inference_pb2_grpc.GRPCInferenceServiceStub(channel).ModelStreamInfer(timeout=TIMEOUT)
+    await stream.write(inference_pb2.ModelInferRequest(id="seven"))
+    assert (await stream.read()).infer_response.id == "seven"
+    async with asyncio.timeout(TIMEOUT):
+        await server.stop(TIMEOUT)
+        assert await stream.code() is grpc.StatusCode.UNAVAILABLE

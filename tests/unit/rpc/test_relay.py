@@ -9,7 +9,7 @@ from google.rpc.status_pb2 import Status
 from convoy import Code, ConvoyError
 from convoy.status import from_status
 from convoy.v1 import relay_pb2 as pb
-from convoy_services.rpc import relay
+from convoy_services.rpc import stream
 from convoy_services.rpc.call import Call
 from convoy_services.rpc.dispatch import Local
 from convoy_services.rpc.relay import Relay
@@ -268,7 +268,7 @@ def test_a_call_that_neither_starts_nor_cancels_ends_the_stream() -> None:
 
 
 def test_more_calls_than_may_be_open_wait_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relay, "MOST_OPEN", 2)
+    monkeypatch.setattr(stream, "MOST_OPEN", 2)
 
     async def scenario() -> list[bytes]:
         client = Client(Relay(Dispatcher()))

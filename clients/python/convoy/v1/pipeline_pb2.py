@@ -26,7 +26,7 @@ from convoy.v1 import batch_pb2 as convoy_dot_v1_dot_batch__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x63onvoy/v1/pipeline.proto\x12\tconvoy.v1\x1a\x15\x63onvoy/v1/batch.proto\x1a\x1egoogle/protobuf/duration.proto\"P\n\nRunRequest\x12\x10\n\x08pipeline\x18\x01 \x01(\t\x12\x1f\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x10.convoy.v1.Batch\x12\x0f\n\x07outputs\x18\x03 \x03(\t\".\n\x0bRunResponse\x12\x1f\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x10.convoy.v1.Batch\"V\n\x10RunStreamRequest\x12\x10\n\x08pipeline\x18\x01 \x01(\t\x12\x1f\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x10.convoy.v1.Batch\x12\x0f\n\x07outputs\x18\x03 \x03(\t\"G\n\x11RunStreamResponse\x12\x11\n\tfirst_row\x18\x01 \x01(\r\x12\x1f\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x10.convoy.v1.Batch\"\r\n\x0bListRequest\"!\n\x0cListResponse\x12\x11\n\tpipelines\x18\x01 \x03(\t\"#\n\x0f\x44\x65scribeRequest\x12\x10\n\x08pipeline\x18\x01 \x01(\t\"\xc2\x01\n\x10\x44\x65scribeResponse\x12\x10\n\x08pipeline\x18\x01 \x01(\t\x12%\n\x06inputs\x18\x02 \x03(\x0b\x32\x15.convoy.v1.ColumnSpec\x12&\n\x07outputs\x18\x03 \x03(\x0b\x32\x15.convoy.v1.ColumnSpec\x12\"\n\x05steps\x18\x04 \x03(\x0b\x32\x13.convoy.v1.StepSpec\x12)\n\x06limits\x18\x05 \x01(\x0b\x32\x19.convoy.v1.PipelineLimits\"b\n\nColumnSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12%\n\x08\x64\x61tatype\x18\x02 \x01(\x0e\x32\x13.convoy.v1.Datatype\x12\r\n\x05shape\x18\x03 \x03(\x03\x12\x10\n\x08optional\x18\x04 \x01(\x08\"\xe5\x01\n\x08StepSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05stage\x18\x02 \x01(\t\x12\"\n\x04kind\x18\x03 \x01(\x0e\x32\x14.convoy.v1.StageKind\x12\x12\n\ndeployment\x18\x04 \x01(\t\x12\x10\n\x08\x63onsumes\x18\x05 \x03(\t\x12\'\n\x08produces\x18\x06 \x03(\x0b\x32\x15.convoy.v1.ColumnSpec\x12\x0c\n\x04when\x18\x07 \x01(\t\x12\x10\n\x08optional\x18\x08 \x01(\x08\x12)\n\x06\x62udget\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\"Y\n\x0ePipelineLimits\x12\x0c\n\x04rows\x18\x01 \x01(\x04\x12\r\n\x05\x62ytes\x18\x02 \x01(\x04\x12*\n\x07timeout\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration*x\n\tStageKind\x12\x1a\n\x16STAGE_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15STAGE_KIND_PREPROCESS\x10\x01\x12\x18\n\x14STAGE_KIND_INFERENCE\x10\x02\x12\x1a\n\x16STAGE_KIND_POSTPROCESS\x10\x03\x32\x8f\x02\n\x0fPipelineService\x12\x34\n\x03Run\x12\x15.convoy.v1.RunRequest\x1a\x16.convoy.v1.RunResponse\x12H\n\tRunStream\x12\x1b.convoy.v1.RunStreamRequest\x1a\x1c.convoy.v1.RunStreamResponse0\x01\x12\x37\n\x04List\x12\x16.convoy.v1.ListRequest\x1a\x17.convoy.v1.ListResponse\x12\x43\n\x08\x44\x65scribe\x12\x1a.convoy.v1.DescribeRequest\x1a\x1b.convoy.v1.DescribeResponseBM\n\x0cio.convoy.v1P\x01Z;github.com/convoy-mesh/convoy/clients/go/convoy/v1;convoyv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x63onvoy/v1/pipeline.proto\x12\tconvoy.v1\x1a\x15\x63onvoy/v1/batch.proto\x1a\x1egoogle/protobuf/duration.proto\"P\n\nRunRequest\x12\x10\n\x08pipeline\x18\x01 \x01(\t\x12\x1f\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x10.convoy.v1.Batch\x12\x0f\n\x07outputs\x18\x03 \x03(\t\".\n\x0bRunResponse\x12\x1f\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x10.convoy.v1.Batch\"V\n\x10RunStreamRequest\x12\x10\n\x08pipeline\x18\x01 \x01(\t\x12\x1f\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x10.convoy.v1.Batch\x12\x0f\n\x07outputs\x18\x03 \x03(\t\"G\n\x11RunStreamResponse\x12\x11\n\tfirst_row\x18\x01 \x01(\r\x12\x1f\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x10.convoy.v1.Batch\"\r\n\x0bListRequest\"!\n\x0cListResponse\x12\x11\n\tpipelines\x18\x01 \x03(\t\"#\n\x0f\x44\x65scribeRequest\x12\x10\n\x08pipeline\x18\x01 \x01(\t\"\xc2\x01\n\x10\x44\x65scribeResponse\x12\x10\n\x08pipeline\x18\x01 \x01(\t\x12%\n\x06inputs\x18\x02 \x03(\x0b\x32\x15.convoy.v1.ColumnSpec\x12&\n\x07outputs\x18\x03 \x03(\x0b\x32\x15.convoy.v1.ColumnSpec\x12\"\n\x05steps\x18\x04 \x03(\x0b\x32\x13.convoy.v1.StepSpec\x12)\n\x06limits\x18\x05 \x01(\x0b\x32\x19.convoy.v1.PipelineLimits\"r\n\nColumnSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12%\n\x08\x64\x61tatype\x18\x02 \x01(\x0e\x32\x13.convoy.v1.Datatype\x12\r\n\x05shape\x18\x03 \x03(\x03\x12\x10\n\x08optional\x18\x04 \x01(\x08\x12\x0e\n\x06\x66inite\x18\x05 \x01(\x08\"\xe5\x01\n\x08StepSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05stage\x18\x02 \x01(\t\x12\"\n\x04kind\x18\x03 \x01(\x0e\x32\x14.convoy.v1.StageKind\x12\x12\n\ndeployment\x18\x04 \x01(\t\x12\x10\n\x08\x63onsumes\x18\x05 \x03(\t\x12\'\n\x08produces\x18\x06 \x03(\x0b\x32\x15.convoy.v1.ColumnSpec\x12\x0c\n\x04when\x18\x07 \x01(\t\x12\x10\n\x08optional\x18\x08 \x01(\x08\x12)\n\x06\x62udget\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\"Y\n\x0ePipelineLimits\x12\x0c\n\x04rows\x18\x01 \x01(\x04\x12\r\n\x05\x62ytes\x18\x02 \x01(\x04\x12*\n\x07timeout\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration*x\n\tStageKind\x12\x1a\n\x16STAGE_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15STAGE_KIND_PREPROCESS\x10\x01\x12\x18\n\x14STAGE_KIND_INFERENCE\x10\x02\x12\x1a\n\x16STAGE_KIND_POSTPROCESS\x10\x03\x32\x8f\x02\n\x0fPipelineService\x12\x34\n\x03Run\x12\x15.convoy.v1.RunRequest\x1a\x16.convoy.v1.RunResponse\x12H\n\tRunStream\x12\x1b.convoy.v1.RunStreamRequest\x1a\x1c.convoy.v1.RunStreamResponse0\x01\x12\x37\n\x04List\x12\x16.convoy.v1.ListRequest\x1a\x17.convoy.v1.ListResponse\x12\x43\n\x08\x44\x65scribe\x12\x1a.convoy.v1.DescribeRequest\x1a\x1b.convoy.v1.DescribeResponseBM\n\x0cio.convoy.v1P\x01Z;github.com/convoy-mesh/convoy/clients/go/convoy/v1;convoyv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,8 +34,8 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'convoy.v1.pipeline_pb2', _g
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014io.convoy.v1P\001Z;github.com/convoy-mesh/convoy/clients/go/convoy/v1;convoyv1'
-  _globals['_STAGEKIND']._serialized_start=1092
-  _globals['_STAGEKIND']._serialized_end=1212
+  _globals['_STAGEKIND']._serialized_start=1108
+  _globals['_STAGEKIND']._serialized_end=1228
   _globals['_RUNREQUEST']._serialized_start=94
   _globals['_RUNREQUEST']._serialized_end=174
   _globals['_RUNRESPONSE']._serialized_start=176
@@ -53,11 +53,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DESCRIBERESPONSE']._serialized_start=473
   _globals['_DESCRIBERESPONSE']._serialized_end=667
   _globals['_COLUMNSPEC']._serialized_start=669
-  _globals['_COLUMNSPEC']._serialized_end=767
-  _globals['_STEPSPEC']._serialized_start=770
-  _globals['_STEPSPEC']._serialized_end=999
-  _globals['_PIPELINELIMITS']._serialized_start=1001
-  _globals['_PIPELINELIMITS']._serialized_end=1090
-  _globals['_PIPELINESERVICE']._serialized_start=1215
-  _globals['_PIPELINESERVICE']._serialized_end=1486
+  _globals['_COLUMNSPEC']._serialized_end=783
+  _globals['_STEPSPEC']._serialized_start=786
+  _globals['_STEPSPEC']._serialized_end=1015
+  _globals['_PIPELINELIMITS']._serialized_start=1017
+  _globals['_PIPELINELIMITS']._serialized_end=1106
+  _globals['_PIPELINESERVICE']._serialized_start=1231
+  _globals['_PIPELINESERVICE']._serialized_end=1502
 # @@protoc_insertion_point(module_scope)

@@ -87,16 +87,18 @@ class DescribeResponse(_message.Message):
     def __init__(self, pipeline: _Optional[str] = ..., inputs: _Optional[_Iterable[_Union[ColumnSpec, _Mapping]]] = ..., outputs: _Optional[_Iterable[_Union[ColumnSpec, _Mapping]]] = ..., steps: _Optional[_Iterable[_Union[StepSpec, _Mapping]]] = ..., limits: _Optional[_Union[PipelineLimits, _Mapping]] = ...) -> None: ...
 
 class ColumnSpec(_message.Message):
-    __slots__ = ("name", "datatype", "shape", "optional")
+    __slots__ = ("name", "datatype", "shape", "optional", "finite")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DATATYPE_FIELD_NUMBER: _ClassVar[int]
     SHAPE_FIELD_NUMBER: _ClassVar[int]
     OPTIONAL_FIELD_NUMBER: _ClassVar[int]
+    FINITE_FIELD_NUMBER: _ClassVar[int]
     name: str
     datatype: _batch_pb2.Datatype
     shape: _containers.RepeatedScalarFieldContainer[int]
     optional: bool
-    def __init__(self, name: _Optional[str] = ..., datatype: _Optional[_Union[_batch_pb2.Datatype, str]] = ..., shape: _Optional[_Iterable[int]] = ..., optional: bool = ...) -> None: ...
+    finite: bool
+    def __init__(self, name: _Optional[str] = ..., datatype: _Optional[_Union[_batch_pb2.Datatype, str]] = ..., shape: _Optional[_Iterable[int]] = ..., optional: bool = ..., finite: bool = ...) -> None: ...
 
 class StepSpec(_message.Message):
     __slots__ = ("name", "stage", "kind", "deployment", "consumes", "produces", "when", "optional", "budget")
