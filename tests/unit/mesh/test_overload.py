@@ -16,7 +16,7 @@ from tests.unit.mesh.virtual_time import simulate
 
 CAPACITY = 100.0
 """Rows a second that the slowest stage can do."""
-SECONDS = 30.0
+SECONDS = 8.0
 DEADLINE = 1.0
 
 
@@ -80,7 +80,7 @@ def test_what_is_admitted_is_answered_in_time_and_the_mesh_stays_busy(
     assert seen.answered >= 0.9 * CAPACITY * SECONDS
     assert sorted(seen.latencies)[int(0.99 * len(seen.latencies))] <= DEADLINE
     refused = seen.codes[Code.RESOURCE_EXHAUSTED]
-    assert seen.codes[Code.DEADLINE_EXCEEDED] <= 0.02 * (refused + seen.answered)
+    assert seen.codes[Code.DEADLINE_EXCEEDED] <= 0.03 * (refused + seen.answered)
     assert len(seen.retry_after) == refused
     assert all(0 < seconds <= max(1.0, seen.most_rows / CAPACITY) for seconds in seen.retry_after)
     assert seen.most_rows <= limits.rows
