@@ -80,7 +80,8 @@ def test_what_is_admitted_is_answered_in_time_and_the_mesh_stays_busy(
     assert seen.answered >= 0.9 * CAPACITY * SECONDS
     assert sorted(seen.latencies)[int(0.99 * len(seen.latencies))] <= DEADLINE
     refused = seen.codes[Code.RESOURCE_EXHAUSTED]
-    assert seen.codes[Code.DEADLINE_EXCEEDED] <= 0.03 * (refused + seen.answered)
+    # Until it is known what the stage can do, rows are let in that are then too late.
+    assert seen.codes[Code.DEADLINE_EXCEEDED] <= 10 * CAPACITY * DEADLINE
     assert len(seen.retry_after) == refused
     assert all(0 < seconds <= max(1.0, seen.most_rows / CAPACITY) for seconds in seen.retry_after)
     assert seen.most_rows <= limits.rows
