@@ -7,7 +7,7 @@ VENV       := .venv/installed
 VENV_TOOLS := .venv-tools/installed
 VENV_CLIENTS := .venv-clients/installed
 
-.PHONY: help demo test check format lint types protos generate bench clean
+.PHONY: help demo test check format lint types protos generate bench fuzz clean
 .DEFAULT_GOAL := help
 
 help: ## Say what each target does
@@ -47,6 +47,9 @@ generate: $(VENV_TOOLS) ## Generate the code of the protos
 bench: $(VENV) ## Run the benchmarks
 	$(BIN)/pip install --quiet --constraint constraints.txt --group bench
 	$(BIN)/python -m benchmarks
+
+fuzz: $(VENV) ## Send 100,000 requests that are nearly right, others each time
+	CONVOY_FUZZ=100000 CONVOY_FUZZ_SEED=$$(date +%s) $(BIN)/pytest -s tests/mesh/test_fuzz.py
 
 clean: ## Remove the environments and every cache
 	rm -rf .venv .venv-tools .venv-clients .*_cache .hypothesis dist

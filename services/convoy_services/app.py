@@ -16,7 +16,7 @@ from convoy_services.rpc.forward import INGRESS
 COMMON: dict[str, Any] = {
     "max_ongoing_requests": 1000,  # more than slots ever send, for they are the limit
     "graceful_shutdown_wait_loop_s": 0.2,
-    "health_check_period_s": 2.0,
+    "health_check_period_s": 1.0,
     "health_check_timeout_s": 10.0,
     "logging_config": {"enable_access_log": False, "log_level": "WARNING"},  # a fifth of a hop
 }

@@ -52,9 +52,10 @@ class ConvoyError(Exception):
 def invalid(
     field: str, description: str, *more: Violation, reason: str = "INVALID_REQUEST"
 ) -> ConvoyError:
-    """Refuse a request because of one field, or of several."""
+    """Refuse a request because of one field, or of several; the empty field is all of it."""
     violations = (Violation(field, description), *more)
-    message = "; ".join(f"{v.field}: {v.description}" for v in violations[:3])
+    told = (f"{v.field}: {v.description}" if v.field else v.description for v in violations[:3])
+    message = "; ".join(told)
     if len(violations) > 3:
         message += f"; and {len(violations) - 3} more"
     return ConvoyError(Code.INVALID_ARGUMENT, message, reason, violations=violations)

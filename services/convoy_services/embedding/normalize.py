@@ -22,7 +22,7 @@ class Normalize(Postprocess):
         """Take the model whose vectors come."""
         self._width = dimensions(model)
         self.consumes = Columns(
-            pooled=Column("FP32", [self._width]),
+            pooled=Column("FP32", [self._width], finite=True),
             dimensions=Column("INT32", default=0),
             normalize=Column("BOOL", default=True),
         )

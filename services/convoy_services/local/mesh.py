@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from convoy_services.local import events, processes
+from convoy_services.local.balancer import install
 from convoy_services.local.errors import MeshError
 from convoy_services.local.events import Event, Kind
 from convoy_services.local.ports import Ports, is_taken
@@ -83,6 +84,8 @@ class LocalMesh:
         settings.token.touch(mode=0o600)
         settings.token.write_text(secrets.token_hex(32))
         settings.write()
+        if not plain:
+            install(settings)
         with claim, settings.log.open("wb") as log:
             child = subprocess.Popen(
                 [sys.executable, "-m", "convoy_services.local.supervisor", str(state)],

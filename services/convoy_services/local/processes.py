@@ -38,6 +38,12 @@ class Process:
         return now is not None and now.started == self.started
 
     @property
+    def age(self) -> float:
+        """The seconds since its start."""
+        up = time.clock_gettime(time.CLOCK_BOOTTIME)
+        return up - self.started / os.sysconf("SC_CLK_TCK")
+
+    @property
     def command(self) -> str:
         """Its command line, or the title that it has given itself; empty when it is gone."""
         return _read(self.pid, "cmdline").replace("\0", " ").strip()
@@ -72,12 +78,10 @@ def members(run: Path, leader: Process) -> list[Process]:
     return [process for process in found if process is not None]
 
 
-def orphans(leader: Process, command: str) -> list[Process]:
-    """Find processes of the leader's session whose parent is gone, by a part of their command."""
-    session = [Process.find(pid) for pid in _pids() if _in_session(pid, leader)]
-    found = {process.pid: process for process in session if process is not None}
-    lost = [p for p in found.values() if p.parent not in found and p.pid != leader.pid]
-    return [process for process in lost if command in process.command]
+def session(leader: Process) -> list[Process]:
+    """Find the processes of the session that ``leader`` leads or led."""
+    found = [Process.find(pid) for pid in _pids() if _in_session(pid, leader)]
+    return [process for process in found if process is not None]
 
 
 def sweep(run: Path, leader: Process) -> None:

@@ -57,6 +57,16 @@ class Settings:
         return self.run / "h"
 
     @property
+    def balancer(self) -> Path:
+        """The program that Serve takes for HAProxy."""
+        return self.run / "haproxy"
+
+    @property
+    def answer(self) -> Path:
+        """What HAProxy answers where no ingress does."""
+        return self.run / "unavailable.http"
+
+    @property
     def control(self) -> Path:
         """The socket on which the supervisor tells the state of the mesh."""
         return self.run / "control.sock"
@@ -83,24 +93,29 @@ def serving(*, plain: bool) -> dict[str, str]:
 
     The ingress answers native gRPC calls on the event loop of Serve's server, so user code must
     run there. Messages between replicas are bounded by the pipelines, not by gRPC's 4 MiB; those of
-    callers before they are read, whatever a pipeline takes. A proxy that has died is noticed in
-    seconds, not in half a minute; one that starts beside a dozen replicas is not killed for taking
-    longer than five. HAProxy lets a thousand calls share a connection, with windows that hold a
-    batch; its own bounds would queue them unseen.
+    callers before they are read, whatever a pipeline takes. A proxy that has died is noticed in a
+    second, not in half a minute; one that is slow, or starts beside a dozen replicas, is not killed
+    for it. A replica whose stage hangs is killed: it would not leave otherwise. HAProxy sends nothing more to an ingress that has refused a connection until its health
+    check passes. It lets a thousand calls share a connection, with windows that hold a batch; its
+    own bounds would queue them unseen. Metadata of 64 KiB fits its buffer: what does not costs the
+    connection and every call on it; what does, gRPC's server refuses for its call alone.
     """
     common = {
         "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
         "RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH": str(2**31 - 1),
         "RAY_SERVE_GRPC_MAX_MESSAGE_SIZE": str(128 << 20),
-        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
-        "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "2",
+        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "0.25",
+        "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "5",
         "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
+        "RAY_SERVE_FORCE_STOP_UNHEALTHY_REPLICAS": "1",
     }
     if plain:
         return common
     return common | {
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
+        "RAY_SERVE_HAPROXY_OBSERVE_ERROR_LIMIT": "1",
+        "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": str(128 << 10),
         "RAY_SERVE_HAPROXY_H2_FE_MAX_CONCURRENT_STREAMS": "1000",
         "RAY_SERVE_HAPROXY_H2_BE_MAX_CONCURRENT_STREAMS": "1000",
         "RAY_SERVE_HAPROXY_H2_FE_INITIAL_WINDOW_SIZE": str(1 << 20),
@@ -138,6 +153,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "RAY_SERVE_DIRECT_INGRESS_MAX_GRPC_PORT": str(ports.replica_grpc[-1]),
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(ports.fallback_http),
         "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(ports.fallback_grpc),
+        "RAY_SERVE_HAPROXY_BINARY_PATH": str(settings.balancer),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(ports.haproxy_stats),
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(ports.haproxy_metrics),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(settings.haproxy / "haproxy.cfg"),

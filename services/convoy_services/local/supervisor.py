@@ -5,6 +5,7 @@ It writes its events to a file, and tells its state to whoever connects to its c
 """
 
 import asyncio
+import importlib
 import json
 import logging
 import os
@@ -18,8 +19,9 @@ from typing import NoReturn
 
 import ray
 
-from convoy_services.config import ConfigError, MeshConfig, read
+from convoy_services.config import ConfigError, MeshConfig, Source, read
 from convoy_services.local import deployer, processes
+from convoy_services.local.balancer import Balancer
 from convoy_services.local.errors import MeshError, last_error
 from convoy_services.local.events import Event, Kind
 from convoy_services.local.head import Head, start_head
@@ -31,7 +33,7 @@ from convoy_services.mesh.plan import MeshPlan
 log = logging.getLogger(__name__)
 
 PERIOD = 1.0
-"""Seconds between two looks at the processes."""
+"""Seconds between two looks at Ray's processes."""
 
 
 def main() -> NoReturn:
@@ -100,6 +102,8 @@ class _Supervisor:
         await deployer.answer(self._settings.ports)
         self._event(Kind.READY, time.time() - self._settings.started)
         self._ready = True
+        if not self._settings.plain:
+            await Balancer(self._settings, self._me).watch()
 
     async def _start_serve(self) -> None:
         began = time.monotonic()
@@ -117,6 +121,7 @@ class _Supervisor:
         began = time.time()
         try:
             source = read(self._settings.config)
+            _forget(source)
             self._mesh, self._config = plan(source), source.mesh
             await self._deploy()
         except (MeshError, ConfigError) as exc:
@@ -125,18 +130,11 @@ class _Supervisor:
             self._event(Kind.READY, time.time() - began)
 
     async def _watch(self, head: Head) -> NoReturn:
-        """Notice when Ray dies, and end each HAProxy that has lost its manager.
-
-        Such a one would keep the port and answer in the place of its successor.
-        """
+        """Notice when Ray dies."""
         while True:
             if dead := head.dead_processes():  # type: ignore[no-untyped-call]
                 self._ready = False
                 raise MeshError(f"Ray has died: {', '.join(name for name, _ in dead)}")
-            lost = processes.orphans(self._me, f"{self._settings.haproxy}/")
-            for process in lost:
-                log.warning("ending a HAProxy without a manager, process %d", process.pid)
-            processes.kill(lost)
             await asyncio.sleep(PERIOD)
 
     async def _tell(self, _: StreamReader, writer: StreamWriter) -> None:
@@ -163,6 +161,16 @@ class _Supervisor:
 
     def _event(self, kind: Kind, seconds: float) -> None:
         Event(kind=kind, seconds=seconds).write(self._settings.events)
+
+
+def _forget(source: Source) -> None:
+    """Let the stages' modules be imported anew: their code may have changed since the last time."""
+    stages = source.mesh.stages.values()
+    packages = {stage.cls.partition(":")[0].partition(".")[0] for stage in stages}
+    for name in list(sys.modules):
+        if name.partition(".")[0] in packages - {"convoy_services"}:
+            del sys.modules[name]
+    importlib.invalidate_caches()
 
 
 def _report(settings: Settings, message: str) -> None:

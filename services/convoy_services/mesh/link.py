@@ -4,8 +4,19 @@ import asyncio
 from typing import Any
 
 import numpy as np
-from ray.exceptions import RayActorError, RayTaskError
-from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
+from ray.exceptions import (
+    NodeDiedError,
+    ObjectLostError,
+    RayActorError,
+    RayTaskError,
+    TaskCancelledError,
+    WorkerCrashedError,
+)
+from ray.serve.exceptions import (
+    BackPressureError,
+    DeploymentUnavailableError,
+    ReplicaUnavailableError,
+)
 from ray.serve.handle import DeploymentHandle
 
 from convoy import Code, ConvoyError
@@ -16,6 +27,18 @@ from convoy_services.mesh.plan import StagePlan
 
 BY_REFERENCE = 3 << 20
 """Payloads from this size on, in bytes, go through the object store (docs/performance.md)."""
+
+
+GONE = (
+    DeploymentUnavailableError,
+    NodeDiedError,
+    ObjectLostError,
+    RayActorError,
+    ReplicaUnavailableError,
+    TaskCancelledError,
+    WorkerCrashedError,
+)
+"""What a handle raises where a replica has died or was ended, or there is none."""
 
 
 class ServeLink:
@@ -74,7 +97,7 @@ def from_serve(exc: Exception, stage: str) -> ConvoyError:
     match cause:
         case ConvoyError():
             return cause
-        case RayActorError() | DeploymentUnavailableError():
+        case _ if isinstance(cause, GONE) or _cut_off(cause):
             return ConvoyError(
                 Code.UNAVAILABLE,
                 "it does not answer",
@@ -88,3 +111,9 @@ def from_serve(exc: Exception, stage: str) -> ConvoyError:
             )
         case _:
             return fault(f"calling {stage}", exc, stage)
+
+
+def _cut_off(exc: BaseException) -> bool:
+    """Whether gRPC says that the replica left while it answered; this module knows no gRPC."""
+    code = getattr(exc, "code", None)
+    return callable(code) and getattr(code(), "name", "") in ("CANCELLED", "UNAVAILABLE")

@@ -32,7 +32,7 @@ class Mesh:
             known = ", ".join(sorted(self._pipelines))
             raise ConvoyError(
                 Code.NOT_FOUND,
-                f"there is no pipeline {name!r}; there are: {known}",
+                f"there is no pipeline {name[:64]!r}; there are: {known}",
                 "PIPELINE_NOT_FOUND",
                 metadata={"pipelines": known},
             )

@@ -41,7 +41,8 @@ class HealthServicer:
         if ready is None:
             raise ConvoyError(
                 Code.NOT_FOUND,
-                f"there is no {request.service!r}; there are: {', '.join(map(repr, self._names))}",
+                f"there is no {request.service[:64]!r}; "
+                f"there are: {', '.join(map(repr, self._names))}",
                 "SERVICE_NOT_FOUND",
             )
         return _response(ready)

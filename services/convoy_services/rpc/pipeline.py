@@ -85,7 +85,7 @@ def _outputs(pipeline: Pipeline, names: Sequence[str]) -> Sequence[str]:
     known = pipeline.plan.outputs
     for i, name in enumerate(names):
         if name not in known:
-            raise invalid(f"outputs[{i}]", f"there is no output {name!r}; there are: {known}")
+            raise invalid(f"outputs[{i}]", f"there is no output {name[:64]!r}; there are: {known}")
     return names or list(known)
 
 

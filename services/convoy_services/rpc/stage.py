@@ -35,7 +35,8 @@ class _StageServicer:
             )
             raise ConvoyError(
                 Code.NOT_FOUND,
-                f"there is no {self.kind} stage {message.stage!r}; there are: {known or 'none'}",
+                f"there is no {self.kind} stage {message.stage[:64]!r}; "
+                f"there are: {known or 'none'}",
                 "STAGE_NOT_FOUND",
             )
         codec = CODECS[self.kind]

@@ -28,6 +28,10 @@ def test_a_refusal_names_the_first_fields_and_counts_the_rest(count: int, ends: 
     assert len(error.violations) == count
 
 
+def test_a_refusal_of_a_whole_request_names_no_field() -> None:
+    assert invalid("", "no such message").message == "no such message"
+
+
 def test_what_is_given_may_change_later() -> None:
     metadata, violations = {"a": "b"}, [Violation("f", "d")]
     error = ConvoyError(Code.INTERNAL, "", violations=violations, metadata=metadata)

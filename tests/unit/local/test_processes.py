@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from convoy_services.local.processes import Process, members, orphans, sweep
+from convoy_services.local.processes import Process, members, session, sweep
 from convoy_services.local.settings import MARK
 
 RUN = Path("/tmp/convoy-unit-test")
@@ -58,14 +58,14 @@ def test_members_are_found_when_the_leader_is_dead(family: list[Process]) -> Non
     while leader.alive:
         pass
     assert {p.pid for p in members(RUN, leader)} == {child.pid, stray.pid}
-    assert [p.pid for p in orphans(leader, "time.sleep")] == [child.pid]
+    assert [p.pid for p in session(leader)] == [child.pid]
     sweep(RUN, leader)
     assert not child.alive
     assert not stray.alive
 
 
-def test_who_has_a_living_parent_is_no_orphan(family: list[Process]) -> None:
-    assert orphans(family[0], "time.sleep") == []
+def test_the_age_of_a_process_is_counted(family: list[Process]) -> None:
+    assert 0 <= family[0].age < 60
 
 
 def test_a_later_process_of_the_same_id_is_another(family: list[Process]) -> None:

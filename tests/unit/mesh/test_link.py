@@ -5,10 +5,23 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
 
+import grpc
 import numpy as np
 import pytest
-from ray.exceptions import RayActorError, RayTaskError
-from ray.serve.exceptions import BackPressureError
+from ray.exceptions import (
+    ActorDiedError,
+    ActorUnavailableError,
+    ObjectLostError,
+    RayActorError,
+    RayTaskError,
+    WorkerCrashedError,
+)
+from ray.serve._private.common import DeploymentID
+from ray.serve.exceptions import (
+    BackPressureError,
+    DeploymentUnavailableError,
+    RequestCancelledError,
+)
 
 from convoy import Batch, Code, ConvoyError, Tensor
 from convoy_services.config import parse
@@ -127,9 +140,35 @@ def test_a_replica_that_died_is_told_without_its_address() -> None:
     assert "10.0.0.1" not in str(error)
 
 
+def from_grpc(code: grpc.StatusCode) -> grpc.aio.AioRpcError:
+    return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), "Socket closed")
+
+
+@pytest.mark.parametrize(
+    "exc",
+    [
+        ActorDiedError(),
+        ActorUnavailableError("down", b"0" * 16),
+        DeploymentUnavailableError(DeploymentID("s")),
+        ObjectLostError("0" * 56, None, "stack"),
+        RequestCancelledError(),
+        WorkerCrashedError(),
+        RayTaskError("f", "tb", ActorDiedError()),
+        from_grpc(grpc.StatusCode.UNAVAILABLE),
+        from_grpc(grpc.StatusCode.CANCELLED),
+    ],
+    ids=lambda exc: type(exc).__name__,
+)
+def test_a_replica_that_is_gone_is_unavailable_however_ray_says_so(exc: Exception) -> None:
+    """Half of these were internal errors, which neither the executor nor a client tries again."""
+    error = from_serve(exc, "s")
+    assert (error.code, error.reason) == (Code.UNAVAILABLE, "REPLICA_UNAVAILABLE")
+
+
 @pytest.mark.parametrize(
     ("exc", "code", "reason"),
     [
+        (from_grpc(grpc.StatusCode.UNKNOWN), Code.INTERNAL, "INTERNAL"),
         (BackPressureError(1, 1), Code.RESOURCE_EXHAUSTED, "REPLICA_BUSY"),
         (RuntimeError("secret"), Code.INTERNAL, "INTERNAL"),
         (ConvoyError(Code.NOT_FOUND, "gone", "GONE"), Code.NOT_FOUND, "GONE"),

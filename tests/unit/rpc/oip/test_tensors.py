@@ -167,6 +167,16 @@ TEXTS = Column("BYTES", [-1])
         (request(tensor("x", "UINT8", [1], [256])), {"x": Column("UINT8")}, "inputs[0].contents"),
         (request(tensor("x", "FP16", [1])), {"x": Column("FP16")}, "inputs[0].contents"),
         (
+            request(tensor("x", "FP32", [1, 2], [0, float("inf")])),
+            {"x": Column("FP32", [2], finite=True)},
+            "inputs[0].contents",
+        ),
+        (
+            request(tensor("x", "FP16", [1]), raw=[encode([float("nan")], "FP16")]),
+            {"x": Column("FP16", finite=True)},
+            "raw_input_contents[0]",
+        ),
+        (
             request(
                 pb.ModelInferRequest.InferInputTensor(
                     name="x",
