@@ -1,4 +1,4 @@
-"""One mesh for the whole session, and a channel to it."""
+"""One mesh for the whole session, a channel to it, and an eye on all replies."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -7,10 +7,20 @@ import grpc
 import pytest
 
 from convoy_services.local.mesh import LocalMesh
+from tests.mesh.leaks import Leaks
 
 HERE = Path(__file__).parent
 START = 90.0
 """Seconds; a deadline, never an expectation."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def leaks() -> Iterator[Leaks]:
+    """Fail the run where any reply in it told what none may tell."""
+    leaks = Leaks()
+    with leaks.watch():
+        yield leaks
+    assert not leaks.found, "\n".join(leaks.found[:10])
 
 
 @pytest.fixture(scope="session")

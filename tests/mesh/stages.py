@@ -25,6 +25,17 @@ class Fussy(Inference):
         return batch
 
 
+class Reverse(Preprocess):
+    """Reverses the words of each row: words BYTES [-1] → reversed BYTES [-1]."""
+
+    consumes = Columns(words=Column("BYTES", [-1]))
+    produces = Columns(reversed=Column("BYTES", [-1]))
+
+    def process(self, batch: Batch) -> Batch:
+        rows = [words[::-1] for words in batch["words"].tolist()]
+        return self.produces.pack(rows=batch.rows, reversed=rows)
+
+
 class Measure(Preprocess):
     """Gives the length of each row, and whether it is long."""
 
@@ -44,3 +55,16 @@ class Double(Inference):
 
     def process(self, batch: Batch) -> Batch:
         return self.produces.pack(rows=batch.rows, doubled=batch["length"].array * 2)
+
+
+class Mean(Preprocess):
+    """Averages the points of each row: points FP32 [-1, 2], name BYTES [] → mean FP32 [2]."""
+
+    consumes = Columns(
+        points=Column("FP32", [-1, 2], finite=True), name=Column("BYTES", default="")
+    )
+    produces = Columns(mean=Column("FP32", [2]))
+
+    def process(self, batch: Batch) -> Batch:
+        rows = [np.mean(points or [[0, 0]], axis=0) for points in batch["points"].tolist()]
+        return self.produces.pack(rows=batch.rows, mean=np.array(rows, np.float32))

@@ -116,7 +116,15 @@ async def test_a_fault_is_found_in_the_logs_by_its_id(
 async def test_pipelines_describe_themselves(channel: grpc.aio.Channel) -> None:
     stub = pipeline_pb2_grpc.PipelineServiceStub(channel)
     listed = await stub.List(pb.ListRequest(), timeout=TIMEOUT)
-    assert list(listed.pipelines) == ["echo", "embedding", "forgiving", "fussy", "shared"]
+    assert list(listed.pipelines) == [
+        "echo",
+        "embedding",
+        "forgiving",
+        "fussy",
+        "mean",
+        "reverse",
+        "shared",
+    ]
     described = await stub.Describe(pb.DescribeRequest(pipeline="shared"), timeout=TIMEOUT)
     assert [(s.name, s.deployment, s.when) for s in described.steps] == [
         ("measure", "measure", ""),

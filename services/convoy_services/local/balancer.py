@@ -84,7 +84,7 @@ class Balancer:
 
     def _stand_in(self) -> None:
         config = next(self._settings.haproxy.glob("*/haproxy.cfg"))
-        command = [self._settings.balancer, "-db", "-f", config, "-dR"]
+        command = [str(self._settings.balancer), "-db", "-f", str(config), "-dR"]
         null = subprocess.DEVNULL
         self._stand_ins = [one for one in self._stand_ins if one.poll() is None]
         self._stand_ins.append(subprocess.Popen(command, stdin=null, stdout=null, stderr=null))

@@ -95,9 +95,10 @@ def serving(*, plain: bool) -> dict[str, str]:
     run there. Messages between replicas are bounded by the pipelines, not by gRPC's 4 MiB; those of
     callers before they are read, whatever a pipeline takes. A proxy that has died is noticed in a
     second, not in half a minute; one that is slow, or starts beside a dozen replicas, is not killed
-    for it. A replica whose stage hangs is killed: it would not leave otherwise. HAProxy sends nothing more to an ingress that has refused a connection until its health
-    check passes. It lets a thousand calls share a connection, with windows that hold a batch; its
-    own bounds would queue them unseen. Metadata of 64 KiB fits its buffer: what does not costs the
+    for it. A replica whose stage hangs is killed: it would not leave otherwise. HAProxy sends
+    nothing more to an ingress that has refused a connection until its health check passes. It lets
+    a thousand calls share a connection, with windows that hold a batch; its own bounds would queue
+    them unseen. Metadata of 64 KiB fits its buffer: what does not costs the
     connection and every call on it; what does, gRPC's server refuses for its call alone.
     """
     common = {
