@@ -1,6 +1,7 @@
 """Stages that misbehave on demand."""
 
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -20,6 +21,8 @@ class Fussy(Inference):
         for element in batch["data"].elements():
             if element == b"bad":
                 raise RuntimeError("secret: /etc/passwd")
+            if element.startswith(b"wait for "):
+                _wait_for(Path(element.removeprefix(b"wait for ").decode()))
             if element.startswith(b"sleep "):
                 time.sleep(float(element.removeprefix(b"sleep ")))
         return batch
@@ -34,6 +37,12 @@ class Reverse(Preprocess):
     def process(self, batch: Batch) -> Batch:
         rows = [words[::-1] for words in batch["words"].tolist()]
         return self.produces.pack(rows=batch.rows, reversed=rows)
+
+
+def _wait_for(file: Path) -> None:
+    deadline = time.monotonic() + 50
+    while not file.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 class Measure(Preprocess):

@@ -3,8 +3,11 @@
 import asyncio
 import random
 import sys
+import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import grpc
 import pytest
@@ -18,6 +21,8 @@ from tests.mesh.calls import TIMEOUT, run, run_request
 
 CANCELS = 10_000
 AT_ONCE = 200
+MEASURED = 400
+"""Calls that are not cancelled, to see how long they take."""
 PIPELINE = "fussy"
 
 CLIENT = """
@@ -65,17 +70,20 @@ class Busy:
 
 
 @pytest.fixture
-async def busy(channel: grpc.aio.Channel, mesh: LocalMesh) -> AsyncIterator[Busy]:
+async def busy(channel: grpc.aio.Channel, mesh: LocalMesh, tmp_path: Path) -> AsyncIterator[Busy]:
     before = traffic(mesh, PIPELINE)["left"]
+    end = tmp_path / "end"
+    wait = f"wait for {end}".encode()
     held: list[asyncio.Task[Batch]] = []
     while True:
-        held.append(asyncio.create_task(run(channel, PIPELINE, [b"sleep 2"])))
+        held.append(asyncio.create_task(run(channel, PIPELINE, [wait], timeout=60)))
         await until(lambda: sum(seen(mesh, before)) == len(held))
         if seen(mesh, before)[1]:
             break
     held.pop().cancel()
     await until(lambda: not seen(mesh, before)[1])
     yield Busy(mesh, before + len(held))
+    end.touch()
     for task in held:
         assert not (await task).failures
 
@@ -92,19 +100,25 @@ async def test_nothing_that_was_cancelled_enters_a_hop(
     chance = random.Random(3)
     gate = asyncio.Semaphore(AT_ONCE)
     done = {"answered": 0, "cancelled": 0}
+    took: deque[float] = deque(maxlen=MEASURED)
 
     async def one(n: int) -> None:
         async with gate:
             call = asyncio.create_task(run(channel, "echo", [str(n).encode()]))
-            asyncio.get_running_loop().call_later(chance.uniform(0, 0.4), call.cancel)
+            if n >= MEASURED:  # at any moment of their way, however fast the machine is
+                usual = sum(took) / len(took)
+                asyncio.get_running_loop().call_later(chance.uniform(0, 2 * usual), call.cancel)
+            began = time.monotonic()
             try:
                 assert (await call)["data"].elements() == [str(n).encode()]
                 done["answered"] += 1
+                took.append(time.monotonic() - began)
             except asyncio.CancelledError:
                 done["cancelled"] += 1
 
     before = traffic(mesh, "echo")
-    await asyncio.gather(*map(one, range(CANCELS)))
+    await asyncio.gather(*map(one, range(MEASURED)))
+    await asyncio.gather(*map(one, range(MEASURED, MEASURED + CANCELS)))
     assert min(done.values()) > CANCELS // 50
     after = traffic(mesh, "echo")
     assert after["orphans"] == 0
