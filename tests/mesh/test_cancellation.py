@@ -73,7 +73,7 @@ class Busy:
 async def busy(channel: grpc.aio.Channel, mesh: LocalMesh, tmp_path: Path) -> AsyncIterator[Busy]:
     before = traffic(mesh, PIPELINE)["left"]
     end = tmp_path / "end"
-    wait = f"wait for {end}".encode()
+    wait = f"wait for {str(end).encode().hex()}".encode()
     held: list[asyncio.Task[Batch]] = []
     while True:
         held.append(asyncio.create_task(run(channel, PIPELINE, [wait], timeout=60)))

@@ -13,6 +13,7 @@ from tests.mesh.leaks import INTERNALS, Leaks
         "Traceback (most recent call last):",
         'File "/usr/lib/x", line 3',
         "see /tmp/convoy-1/ray",
+        "see /tmp/pytest-of-root/pytest-7/home0/mesh.yaml",
         "/root/.local",
         "/home/me",
         "stage.py:17",
@@ -29,7 +30,15 @@ def test_what_may_not_be_told_is_found(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["rows[3]: 1.5.2.7", "a rapid=1", "happy", "stage/encode", "happy::", "at 12:30"]
+    "text",
+    [
+        "rows[3]: 1.5.2.7",
+        "a rapid=1",
+        "stage/encode",
+        "happy::",
+        "at 12:30",
+        "wait for /tmp/pytest-of-root/pytest-7/test_that_waits0/end",
+    ],
 )
 def test_what_may_be_told_is_not(text: str) -> None:
     assert not INTERNALS.search(text.encode())
