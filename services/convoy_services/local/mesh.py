@@ -16,7 +16,6 @@ from types import TracebackType
 from typing import Any, Self
 
 from convoy_services.local import events, processes
-from convoy_services.local.balancer import install
 from convoy_services.local.errors import MeshError
 from convoy_services.local.events import Event, Kind
 from convoy_services.local.ports import Ports, is_taken
@@ -85,6 +84,9 @@ class LocalMesh:
         settings.token.write_text(secrets.token_hex(32))
         settings.write()
         if not plain:
+            # Here: it brings numpy and protobuf, which no other command needs.
+            from convoy_services.local.balancer import install
+
             install(settings)
         with claim, settings.log.open("wb") as log:
             child = subprocess.Popen(

@@ -21,6 +21,15 @@ from convoy_services.rpc.relay import Relay
 
 CODES = {code.value[0]: code for code in grpc.StatusCode}
 
+QUIET = 0.5
+"""Seconds without a new call after which nobody is held to send any more."""
+
+PATIENCE = 5.0
+"""Seconds that a server waits for that before it stops all the same."""
+
+_last_call = float("-inf")
+"""When the last call came, on the event loop's clock."""
+
 
 def add_services_to_server(_: object, server: Any) -> None:
     """Register every service of the mesh on a gRPC server of Serve's.
@@ -81,16 +90,30 @@ class _Rest(grpc.GenericRpcHandler):
 
 
 def _drain_before_stop(server: Any, streaming: Sequence[StreamServicer]) -> None:
-    """Let streams without an end of their own finish before the server waits for its calls."""
+    """Stop only once no calls come, and let streams without an end of their own finish before.
+
+    A server that stops answers CANCELLED to a call that comes then. Serve takes it off HAProxy's
+    list before, and waits for that a fixed time, which is too short on a machine with much to do.
+    """
     stop = server.stop
 
     async def drain_and_stop(grace: float | None) -> None:
+        waited = await _quiet(PATIENCE if grace is None else min(grace / 2, PATIENCE))
         ingress.leave()
         for servicer in streaming:
             servicer.drain()
-        await stop(grace)
+        await stop(None if grace is None else grace - waited)
 
     server.stop = drain_and_stop
+
+
+async def _quiet(at_most: float) -> float:
+    """Wait until no call has come for a while; give the seconds that it took."""
+    began = now = asyncio.get_running_loop().time()
+    while (wait := min(_last_call + QUIET, began + at_most) - now) > 0:
+        await asyncio.sleep(wait)
+        now = asyncio.get_running_loop().time()
+    return now - began
 
 
 def _handler(method: MethodDescriptor, dispatcher: Dispatcher) -> "grpc.RpcMethodHandler[Any, Any]":
@@ -142,9 +165,11 @@ def _bidirectional(
 
 def _call(context: Any) -> Call:
     """Read the deadline and metadata that the client sent."""
+    global _last_call
     remaining = context.time_remaining()
+    _last_call = asyncio.get_running_loop().time()
     return Call(
-        deadline=None if remaining is None else asyncio.get_running_loop().time() + remaining,
+        deadline=None if remaining is None else _last_call + remaining,
         metadata=dict(context.invocation_metadata() or ()),
     )
 

@@ -355,3 +355,26 @@ async def test_an_empty_stream_has_no_parts() -> None:
 
     async with serving(Nothing()) as target, Client(target, timeout=TIMEOUT) as client:
         assert [item async for item in client.stream("echo", texts("a"))] == []
+
+
+async def test_a_server_that_takes_connections_only_to_end_them_is_no_burden() -> None:
+    """A HAProxy that is being replaced does; gRPC retried without end, at 400 MB a second."""
+    connections = 0
+
+    async def leave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        writer.write(bytes.fromhex("000000 04 00 00000000"))  # SETTINGS
+        writer.write(bytes.fromhex("000008 07 00 00000000 7fffffff 00000000"))  # GOAWAY
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(leave, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        async with Client(f"127.0.0.1:{port}", channels=1, retry=Retry(burst=0)) as client:
+            for _ in range(3):
+                with pytest.raises(ConvoyError) as caught:
+                    await client.pipelines(timeout=TIMEOUT)
+                assert caught.value.code is Code.UNAVAILABLE
+    assert connections <= 4

@@ -151,3 +151,17 @@ async def test_stopping_the_server_tells_inference_streams_that_it_leaves(
     async with asyncio.timeout(TIMEOUT):
         await server.stop(TIMEOUT)
         assert await stream.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_a_server_that_stops_answers_those_that_still_come(
+    server: gRPCGenericServer, channel: grpc.aio.Channel
+) -> None:
+    """They were cancelled, where HAProxy had not yet been told: a code that nobody retries."""
+    stub = pipeline_pb2_grpc.PipelineServiceStub(channel)
+    await stub.List(pb.ListRequest(), timeout=TIMEOUT)
+    stopping = asyncio.create_task(server.stop(TIMEOUT))
+    for _ in range(20):
+        await asyncio.sleep(native.QUIET / 10)
+        assert (await stub.List(pb.ListRequest(), timeout=TIMEOUT)).pipelines
+        assert not stopping.done()
+    await asyncio.wait_for(stopping, TIMEOUT)
