@@ -25,9 +25,9 @@ def dispatcher() -> Local | None:
 
 
 def leave() -> None:
-    """Let the mesh of this process, if it has one, admit no more and say so to who watches."""
+    """Let the mesh of this process, if it has one, tell who watches that it is leaving."""
     if _mesh is not None:
-        _mesh.close()
+        _mesh.leaving = True
 
 
 class Ingress:

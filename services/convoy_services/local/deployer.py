@@ -1,6 +1,7 @@
 """Serve on a running Ray: the mesh's application, deployed and watched until it is healthy."""
 
 import asyncio
+import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
@@ -29,6 +30,9 @@ PERIOD = 0.25
 PATIENCE = 2.0
 """Seconds that the ingress has to tell what it has done."""
 
+_one_at_a_time = threading.Lock()
+"""Held while Serve makes configurations: in two threads at once it fails (its pickling does)."""
+
 
 def start_serve(ports: Ports) -> None:
     """Start Serve and wait for its proxies."""
@@ -45,11 +49,12 @@ def deploy(mesh: MeshPlan, *, ingress_cpus: float) -> None:
     """
     while _get_global_client(raise_if_no_controller_running=False) is None:
         time.sleep(PERIOD)
-    serve.run_many(
-        [RunTarget(assemble(mesh, ingress_cpus=ingress_cpus), name=APP)],
-        wait_for_ingress_deployment_creation=False,
-        wait_for_applications_running=False,
-    )
+    with _one_at_a_time:
+        serve.run_many(
+            [RunTarget(assemble(mesh, ingress_cpus=ingress_cpus), name=APP)],
+            wait_for_ingress_deployment_creation=False,
+            wait_for_applications_running=False,
+        )
 
 
 async def stages_ready(mesh: MeshPlan) -> AsyncIterator[Event]:
@@ -75,7 +80,12 @@ async def stages_ready(mesh: MeshPlan) -> AsyncIterator[Event]:
 
 async def status() -> ApplicationStatusOverview | None:
     """Give what Serve knows of the application, its replicas included; tens of milliseconds."""
-    return (await asyncio.to_thread(serve.status)).applications.get(APP)
+    return await asyncio.to_thread(_status)
+
+
+def _status() -> ApplicationStatusOverview | None:
+    with _one_at_a_time:
+        return serve.status().applications.get(APP)
 
 
 async def traffic() -> dict[str, dict[str, int]]:

@@ -50,7 +50,7 @@ def main() -> NoReturn:
         _report(settings, str(exc))
     except BaseException as exc:
         log.exception("the mesh ends")
-        _report(settings, f"{type(exc).__name__}: {last_error(str(exc))}; see {settings.log}")
+        _report(settings, _unexpected(exc, settings))
     finally:
         processes.sweep(settings.run, me)
         os._exit(0)  # without waiting for threads that wait for Ray
@@ -126,6 +126,9 @@ class _Supervisor:
             await self._deploy()
         except (MeshError, ConfigError) as exc:
             _report(self._settings, str(exc))
+        except Exception as exc:
+            log.exception("the update has failed")
+            _report(self._settings, _unexpected(exc, self._settings))
         else:
             self._event(Kind.READY, time.time() - began)
 
@@ -171,6 +174,10 @@ def _forget(source: Source) -> None:
         if name.partition(".")[0] in packages - {"convoy_services"}:
             del sys.modules[name]
     importlib.invalidate_caches()
+
+
+def _unexpected(exc: BaseException, settings: Settings) -> str:
+    return f"{type(exc).__name__}: {last_error(str(exc))}; see {settings.log}"
 
 
 def _report(settings: Settings, message: str) -> None:

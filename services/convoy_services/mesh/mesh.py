@@ -17,8 +17,8 @@ class Mesh:
         """Run ``plan`` over one link to each deployment."""
         self.plan = plan
         self.links = links
-        self.closed = False
-        """Whether this ingress is leaving."""
+        self.leaving = False
+        """Whether this ingress soon ends: it answers those that still come."""
         self._slots = {name: Slots(plan.slots(name)) for name in plan.deployments}
         self._pipelines = {
             name: Pipeline(pipeline, plan, links, self._slots)
@@ -42,15 +42,10 @@ class Mesh:
     def ready(self) -> bool:
         """Whether every pipeline is ready, but for those that were closed on purpose."""
         pipelines = self._pipelines.values()
-        return not self.closed and all(p.ready for p in pipelines if p.open)
-
-    def close(self) -> None:
-        """Admit no more requests."""
-        self.closed = True
-        for pipeline in self._pipelines.values():
-            pipeline.open = False
+        return not self.leaving and all(p.ready for p in pipelines if p.open)
 
     async def drain(self) -> None:
         """Admit no more requests and wait until none waits or is under way."""
-        self.close()
+        for pipeline in self._pipelines.values():
+            pipeline.open = False
         await asyncio.gather(*(pipeline.drain() for pipeline in self._pipelines.values()))

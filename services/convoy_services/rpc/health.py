@@ -64,7 +64,7 @@ class HealthServicer:
             if now != last:
                 yield now
                 last = now
-            if self._mesh.closed:
+            if self._mesh.leaving:
                 return
             await asyncio.sleep(PERIOD)
 
@@ -79,18 +79,19 @@ class HealthServicer:
         """Tell whether what has this name is ready; None where nothing has it."""
         plan = self._mesh.plan
         kind, _, rest = name.partition("/")
+        here = not self._mesh.leaving
         if not name:
             return self._mesh.ready
         if kind == "pipeline" and rest in plan.pipelines:
-            return self._mesh.pipeline(rest).ready
+            return self._mesh.pipeline(rest).ready and here
         if kind == "stage" and rest in plan.stages:
-            return self._mesh.links[plan.stages[rest].deployment].ready and not self._mesh.closed
+            return self._mesh.links[plan.stages[rest].deployment].ready and here
         if name not in self._services:
             return None
         pipeline = self._services[name]
         if pipeline is None:
             return self._mesh.ready
-        return pipeline in plan.pipelines and self._mesh.pipeline(pipeline).ready
+        return pipeline in plan.pipelines and self._mesh.pipeline(pipeline).ready and here
 
 
 class HealthWithoutMesh:

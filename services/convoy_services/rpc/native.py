@@ -18,17 +18,12 @@ from convoy_services.rpc.forward import Forward
 from convoy_services.rpc.health import HealthWithoutMesh
 from convoy_services.rpc.oip.stream import InferenceStream
 from convoy_services.rpc.relay import Relay
+from convoy_services.rpc.traffic import PATIENCE, Traffic
 
 CODES = {code.value[0]: code for code in grpc.StatusCode}
 
-QUIET = 0.5
-"""Seconds without a new call after which nobody is held to send any more."""
-
-PATIENCE = 5.0
-"""Seconds that a server waits for that before it stops all the same."""
-
-_last_call = float("-inf")
-"""When the last call came, on the event loop's clock."""
+STOP = 2.0
+"""Seconds of a server's grace that are kept for the end of what is under way after all."""
 
 
 def add_services_to_server(_: object, server: Any) -> None:
@@ -38,22 +33,23 @@ def add_services_to_server(_: object, server: Any) -> None:
     starts. In an ingress replica the mesh is in the process; elsewhere calls are forwarded.
     """
     dispatcher: Dispatcher = ingress.dispatcher() or HealthWithoutMesh(Forward())
+    calls, streams = Traffic(), Traffic()
     streaming: list[StreamServicer] = [Relay(dispatcher), InferenceStream(dispatcher)]
     both_ways = {
-        method.full_name: _bidirectional(getattr(servicer, method.name))
+        method.full_name: _bidirectional(getattr(servicer, method.name), streams)
         for servicer in streaming
         for method in servicer.descriptor.methods
         if method.client_streaming
     }
     for service in (*services.DESCRIPTORS, Relay.descriptor):
         handlers = {
-            method.name: both_ways.get(method.full_name) or _handler(method, dispatcher)
+            method.name: both_ways.get(method.full_name) or _handler(method, dispatcher, calls)
             for method in service.methods
         }
         _add(server, service.full_name, handlers)
     _add(server, reflection.SERVICE, reflection.handlers(services.NAMES))
     _refuse_the_rest(server)
-    _drain_before_stop(server, streaming)
+    _drain_before_stop(server, calls, streams, streaming)
 
 
 def _add(server: Any, service: str, handlers: "dict[str, grpc.RpcMethodHandler[Any, Any]]") -> None:
@@ -89,49 +85,50 @@ class _Rest(grpc.GenericRpcHandler):
         return grpc.stream_stream_rpc_method_handler(refuse)
 
 
-def _drain_before_stop(server: Any, streaming: Sequence[StreamServicer]) -> None:
+def _drain_before_stop(
+    server: Any, calls: Traffic, streams: Traffic, streaming: Sequence[StreamServicer]
+) -> None:
     """Stop only once no calls come, and let streams without an end of their own finish before.
 
     A server that stops answers CANCELLED to a call that comes then. Serve takes it off HAProxy's
-    list before, and waits for that a fixed time, which is too short on a machine with much to do.
+    list before, and waits for that a fixed time. But the HAProxy of before lives on as long as
+    connections do on which a call waits, and sends the next ones here.
     """
     stop = server.stop
 
     async def drain_and_stop(grace: float | None) -> None:
-        waited = await _quiet(PATIENCE if grace is None else min(grace / 2, PATIENCE))
+        clock = asyncio.get_running_loop().time
+        end = clock() + (PATIENCE if grace is None else grace)
         ingress.leave()
+        await calls.cease(end - STOP - clock())
         for servicer in streaming:
             servicer.drain()
-        await stop(None if grace is None else grace - waited)
+        await asyncio.gather(*(t.cease(end - STOP - clock()) for t in (calls, streams)))
+        await stop(None if grace is None else max(end - clock(), 0.0))
 
     server.stop = drain_and_stop
 
 
-async def _quiet(at_most: float) -> float:
-    """Wait until no call has come for a while; give the seconds that it took."""
-    began = now = asyncio.get_running_loop().time()
-    while (wait := min(_last_call + QUIET, began + at_most) - now) > 0:
-        await asyncio.sleep(wait)
-        now = asyncio.get_running_loop().time()
-    return now - began
-
-
-def _handler(method: MethodDescriptor, dispatcher: Dispatcher) -> "grpc.RpcMethodHandler[Any, Any]":
+def _handler(
+    method: MethodDescriptor, dispatcher: Dispatcher, traffic: Traffic
+) -> "grpc.RpcMethodHandler[Any, Any]":
     path = f"/{method.containing_service.full_name}/{method.name}"
 
     async def unary(_: object, context: Any) -> bytes:
-        try:
-            return await dispatcher.unary(path, await _request(context), _call(context))
-        except ConvoyError as error:
-            await _abort(context, error)
+        with traffic:
+            try:
+                return await dispatcher.unary(path, await _request(context), _call(context))
+            except ConvoyError as error:
+                await _abort(context, error)
 
     async def stream(_: object, context: Any) -> AsyncIterator[bytes]:
-        try:
-            request = await _request(context)
-            async for reply in dispatcher.stream(path, request, _call(context)):
-                yield reply
-        except ConvoyError as error:
-            await _abort(context, error)
+        with traffic:
+            try:
+                request = await _request(context)
+                async for reply in dispatcher.stream(path, request, _call(context)):
+                    yield reply
+            except ConvoyError as error:
+                await _abort(context, error)
 
     if method.server_streaming:
         return grpc.stream_stream_rpc_method_handler(stream)
@@ -151,25 +148,25 @@ async def _request(context: Any) -> bytes:
 
 
 def _bidirectional(
-    answer: Callable[[AsyncIterator[bytes], Call], AsyncIterator[bytes]],
+    answer: Callable[[AsyncIterator[bytes], Call], AsyncIterator[bytes]], traffic: Traffic
 ) -> "grpc.RpcMethodHandler[Any, Any]":
     async def stream(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
-        try:
-            async for reply in answer(requests, _call(context)):
-                yield reply
-        except ConvoyError as error:
-            await _abort(context, error)
+        with traffic:
+            try:
+                async for reply in answer(requests, _call(context)):
+                    yield reply
+            except ConvoyError as error:
+                await _abort(context, error)
 
     return grpc.stream_stream_rpc_method_handler(stream)
 
 
 def _call(context: Any) -> Call:
     """Read the deadline and metadata that the client sent."""
-    global _last_call
     remaining = context.time_remaining()
-    _last_call = asyncio.get_running_loop().time()
+    now = asyncio.get_running_loop().time()
     return Call(
-        deadline=None if remaining is None else _last_call + remaining,
+        deadline=None if remaining is None else now + remaining,
         metadata=dict(context.invocation_metadata() or ()),
     )
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from convoy_services.mesh.pace import BELIEVED, FULL, LONGEST, UNKNOWN, Pace
+from convoy_services.mesh.pace import EVIDENCE, FRESH, LONGEST, UNKNOWN, WINDOW, Pace
 
 
 def steady(*, full: bool = True, batches: int = 50) -> tuple[Pace, float]:
@@ -38,7 +38,7 @@ def test_batches_that_left_none_behind_do_not_say_what_is_too_much() -> None:
 
 def test_what_was_too_much_is_forgotten() -> None:
     pace, now = steady()
-    assert pace.until_answer(10**6, now + 2 * FULL) == 0
+    assert pace.until_answer(10**6, now + 2 * FRESH) == 0
 
 
 def test_a_batch_is_so_small_that_it_is_back_in_half_of_the_time_that_is_left() -> None:
@@ -51,15 +51,33 @@ def test_a_batch_is_so_small_that_it_is_back_in_half_of_the_time_that_is_left() 
 def test_batches_that_waited_for_a_replica_to_start_say_nothing_of_the_next() -> None:
     """After a rolling update requests were refused for seconds, though the mesh was idle."""
     pace, now = steady()
-    for _ in range(BELIEVED - 1):
+    for _ in range(WINDOW // 2):
         pace.land(10, now, now + 8, full=True)
     assert pace.until_room(50) == pytest.approx(0.5)
-    assert pace.until_answer(90, now) == pytest.approx(1.25)
-    assert pace.until_answer(10**6, now + 8) == 0
+    assert pace.until_answer(90, now + 8) == pytest.approx(1.25)
+
+
+@pytest.mark.parametrize("slow", range(1, EVIDENCE))
+def test_the_first_batches_may_be_slow(slow: int) -> None:
+    """An ingress that had just started refused requests: its first batch had taken a second."""
+    pace = Pace()
+    for _ in range(slow):
+        pace.land(1, 0.0, 1.5, full=True)
+    assert pace.until_answer(500, 1.5) == 0
+    for n in range(EVIDENCE):
+        pace.land(10, 1.5 + n / 100, 1.51 + n / 100, full=True)
+    assert pace.until_answer(500, 1.55) == pytest.approx(1.25 * 0.51)
+
+
+def test_a_pipeline_that_takes_as_long_for_few_rows_as_for_many_is_not_taken_for_slow() -> None:
+    pace, now = steady(full=False)
+    for n in range(EVIDENCE):
+        pace.land(1000, now + n / 10, now + (n + 1) / 10, full=True)
+    assert pace.until_room(1000) == pytest.approx(0.1)
 
 
 def test_a_pipeline_that_has_become_slow_is_believed() -> None:
     pace, now = steady()
-    for n in range(4 * BELIEVED):
+    for n in range(WINDOW):
         pace.land(10, now + n, now + n + 1, full=True)
-    assert pace.until_room(50) == pytest.approx(5, rel=0.2)
+    assert pace.until_room(50) == pytest.approx(5)

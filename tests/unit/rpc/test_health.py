@@ -55,6 +55,10 @@ def close(pipeline: str) -> Callable[[Hosted], object]:
     return lambda hosted: setattr(hosted.mesh.pipeline(pipeline), "open", False)
 
 
+def leave(hosted: Hosted) -> None:
+    hosted.mesh.leaving = True
+
+
 EVERYTHING = {
     "",
     "pipeline/p",
@@ -75,7 +79,7 @@ EVERYTHING = {
         (lose("spare"), {"stage/spare"}),
         (lose("other"), {"", "pipeline/q", "stage/other", "convoy.v1.Any"}),
         (close("p"), {"pipeline/p", "convoy.v1.Task"}),
-        (lambda hosted: hosted.mesh.close(), EVERYTHING),
+        (leave, EVERYTHING),
     ],
     ids=["all there", "required", "optional", "other", "closed", "leaving"],
 )
@@ -117,7 +121,7 @@ def watched(name: str, *changes: Callable[[Hosted], object]) -> list[int]:
             await asyncio.sleep(1)
             change(hosted)
         await asyncio.sleep(1)
-        hosted.mesh.close()
+        leave(hosted)
         async with asyncio.timeout(60):
             await watching
         return seen

@@ -21,6 +21,7 @@ from convoy.v1 import pipeline_pb2_grpc, relay_pb2, relay_pb2_grpc
 from convoy_services import ingress
 from convoy_services.rpc import native
 from convoy_services.rpc.call import Call
+from convoy_services.rpc.traffic import QUIET
 
 TIMEOUT = 10.0
 
@@ -28,9 +29,13 @@ TIMEOUT = 10.0
 class Answers:
     """A dispatcher that tells what it is asked."""
 
+    def __init__(self) -> None:
+        self.waiting, self.go = asyncio.Event(), asyncio.Event()
+
     async def unary(self, method: str, request: bytes, call: Call) -> bytes:
-        if request == b"wait":
-            await asyncio.Event().wait()
+        if b"wait" in request:
+            self.waiting.set()
+            await self.go.wait()
         if method.endswith("Describe"):
             raise ConvoyError(Code.NOT_FOUND, "no such thing", "NOTHING", retry_after=1.5)
         left = 0.0 if call.deadline is None else call.timeout(0)
@@ -50,8 +55,15 @@ def never(**_: Any) -> Any:
 
 
 @pytest.fixture
-async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[gRPCGenericServer]:
-    monkeypatch.setattr(ingress, "_dispatcher", Answers())
+def answers() -> Answers:
+    return Answers()
+
+
+@pytest.fixture
+async def server(
+    monkeypatch: pytest.MonkeyPatch, answers: Answers
+) -> AsyncIterator[gRPCGenericServer]:
+    monkeypatch.setattr(ingress, "_dispatcher", answers)
     server = gRPCGenericServer(never)
     native.add_services_to_server(None, server)
     yield server
@@ -161,7 +173,23 @@ async def test_a_server_that_stops_answers_those_that_still_come(
     await stub.List(pb.ListRequest(), timeout=TIMEOUT)
     stopping = asyncio.create_task(server.stop(TIMEOUT))
     for _ in range(20):
-        await asyncio.sleep(native.QUIET / 10)
+        await asyncio.sleep(QUIET / 10)
         assert (await stub.List(pb.ListRequest(), timeout=TIMEOUT)).pipelines
         assert not stopping.done()
     await asyncio.wait_for(stopping, TIMEOUT)
+
+
+async def test_a_server_that_stops_answers_those_who_call_when_what_hung_is_answered(
+    server: gRPCGenericServer, channel: grpc.aio.Channel, answers: Answers
+) -> None:
+    """They were reset: while nothing came the server had stopped, for it took that for quiet."""
+    stub = pipeline_pb2_grpc.PipelineServiceStub(channel)
+    hanging = [stub.Run(pb.RunRequest(pipeline="wait"), timeout=TIMEOUT) for _ in range(3)]
+    async with asyncio.timeout(TIMEOUT):
+        await answers.waiting.wait()
+        stopping = asyncio.create_task(server.stop(TIMEOUT))
+        await asyncio.wait([stopping], timeout=3 * QUIET)
+        answers.go.set()
+        await asyncio.gather(*hanging)
+        assert (await stub.List(pb.ListRequest(), timeout=TIMEOUT)).pipelines
+        await stopping

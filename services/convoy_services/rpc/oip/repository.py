@@ -28,7 +28,7 @@ class Repository:
         )
 
     def load(self, request: pb.RepositoryModelLoadRequest) -> None:
-        """Open a pipeline; raises ConvoyError NOT_FOUND, UNAVAILABLE or UNIMPLEMENTED."""
+        """Open a pipeline; raises ConvoyError NOT_FOUND or UNIMPLEMENTED."""
         pipeline = self._find(request.repository_name, request.model_name)
         if request.parameters:
             raise ConvoyError(
@@ -37,8 +37,6 @@ class Repository:
                 "configured in mesh.yaml",
                 "LOAD_PARAMETERS_UNSUPPORTED",
             )
-        if self._mesh.closed:
-            raise ConvoyError(Code.UNAVAILABLE, "this ingress is leaving", "INGRESS_LEAVING")
         pipeline.open = True
 
     def unload(self, request: pb.RepositoryModelUnloadRequest) -> None:
@@ -56,7 +54,7 @@ class Repository:
         pipeline = self._mesh.pipeline(name)
         reason = "" if pipeline.ready else "a stage has no replica"
         if not pipeline.open:
-            reason = "it admits no requests: it was unloaded, or this ingress is leaving"
+            reason = "it was unloaded: it admits no requests"
         return pb.RepositoryIndexResponse.ModelIndex(
             name=name,
             version=VERSION,

@@ -345,16 +345,6 @@ def test_a_model_without_replicas_is_not_ready() -> None:
     assert ask(scenario) == (False, {"p": "UNAVAILABLE", "q": "READY"})
 
 
-def test_an_ingress_that_leaves_opens_nothing() -> None:
-    async def scenario(servicer: InferenceServicer, hosted: Hosted) -> Any:
-        hosted.mesh.close()
-        return await servicer.RepositoryModelLoad(
-            pb.RepositoryModelLoadRequest(model_name="p"), Call()
-        )
-
-    assert refused(scenario).code is Code.UNAVAILABLE
-
-
 def load(**fields: Any) -> Ask:
     asked = pb.RepositoryModelLoadRequest(**fields)
     return lambda servicer, _: servicer.RepositoryModelLoad(asked, Call())
