@@ -97,9 +97,13 @@ class Load:
         return Report(self.calls, self.struck)
 
     async def calm(self) -> None:
-        """Wait until each client has had some answers in a row."""
+        """Wait until each client has had some answers in a row; raises TimeoutError."""
         since = time.monotonic()
-        await until(lambda: all(n >= CALM for n in self._in_a_row(since)))
+        try:
+            await until(lambda: all(n >= CALM for n in self._in_a_row(since)))
+        except TimeoutError:
+            late = [call for call in self.calls if call.began >= since]
+            raise TimeoutError(f"{self._in_a_row(since)} in a row, {failures(late)}") from None
 
     def _in_a_row(self, since: float) -> list[int]:
         rows = [0] * CLIENTS

@@ -10,6 +10,9 @@ stands where RAY_SERVE_HAPROXY_BINARY_PATH says, and closes what Serve leaves op
   until Serve has told it better.
 * A HAProxy whose manager has died goes on serving. The successor takes its listening sockets over,
   as it would at a reload, so that no connection is refused.
+* A HAProxy that finishes tells every connection so at once, and leaves those open on which nothing
+  is under way. A gRPC client that hears it before it has finished connecting misses it, and fails
+  every call on that connection. So HAProxy says it within half a second, and closes what is idle then.
 
 Only the standard library is there: it runs without site-packages, in some milliseconds.
 """
@@ -21,6 +24,9 @@ import sys
 from pathlib import Path
 
 PROC = Path("/proc")
+
+LEAVING = {"global": "close-spread-time 500ms", "defaults": "timeout client-fin 500ms"}
+"""By section, what has HAProxy take its time to finish."""
 
 
 def main() -> None:
@@ -40,9 +46,18 @@ def mend(config: Path, answer: Path) -> None:
         last.write_text(text)
     elif last.exists():
         text = last.read_text()
-    config.write_text(text.replace("hdr grpc-status 5 ", "hdr grpc-status 14 "))
+    text = text.replace("hdr grpc-status 5 ", "hdr grpc-status 14 ")
+    config.write_text(leave_gently(text))
     for error in set(re.findall(r"^\s*errorfile \d+ (\S+)", text, re.MULTILINE)):
         Path(error).write_bytes(answer.read_bytes())
+
+
+def leave_gently(text: str) -> str:
+    """Have HAProxy take its time to tell connections that it finishes."""
+    for section, line in LEAVING.items():
+        if line not in text:
+            text = re.sub(f"^{section}$", rf"\g<0>\n    {line}", text, flags=re.MULTILINE)
+    return text
 
 
 def predecessors(binary: str, config: Path) -> list[int]:

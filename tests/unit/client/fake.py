@@ -14,7 +14,7 @@ from convoy.v1 import embedding_pb2_grpc, pipeline_pb2_grpc
 from convoy.v1 import pipeline_pb2 as pb
 from convoy.wire import read_batch, write_batch
 
-TIMEOUT = 10.0
+TIMEOUT = 60.0
 """Seconds; a deadline, never an expectation."""
 
 QUICK = Retry(first=0.01, longest=0.05)

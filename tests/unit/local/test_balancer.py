@@ -21,6 +21,7 @@ from ray.serve._private.haproxy_templates import HAPROXY_CONFIG_TEMPLATE
 from convoy import Code
 from convoy.client.rpc_error import from_rpc_error
 from convoy_services.local.balancer import Balancer, install
+from convoy_services.local.haproxy import mend
 from convoy_services.local.ports import LOOPBACK, Ports, is_taken
 from convoy_services.local.processes import Process
 from convoy_services.local.settings import Settings
@@ -31,17 +32,20 @@ WITHIN = 10.0
 CONFIG = """
 global
     stats socket {folder}/admin.sock mode 666 level admin expose-fd listeners
-    hard-stop-after 1s
+    hard-stop-after 60s
 defaults
     mode http
     timeout connect 1s
-    timeout client 10s
+    timeout client 60s
     timeout server 10s
     errorfile 503 {folder}/500.http
 frontend grpc_frontend
     bind 127.0.0.1:{port} proto h2
     default_backend {backend}
 """
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+"""How an HTTP/2 client begins."""
+
 DEAD = "backend grpc-convoy\n    server dead 127.0.0.1:1 proto h2\n"
 NONE = """
 backend default_grpc_backend
@@ -159,6 +163,26 @@ def test_a_successor_takes_the_port_over_from_one_without_a_manager(home: Home) 
         pass
 
 
+def test_what_is_idle_is_closed_when_a_successor_has_taken_over(home: Home) -> None:
+    """It stayed open, and a gRPC client that had just connected failed every call on it."""
+    home.write(DEAD)
+    home.start()
+    with socket.create_connection((LOOPBACK, home.settings.ports.grpc), WITHIN) as idle:
+        idle.sendall(PREFACE)
+        assert idle.recv(4096)
+        home.start()
+        while idle.recv(4096):
+            pass
+
+
+def test_a_configuration_may_be_mended_twice(home: Home) -> None:
+    home.write(DEAD)
+    home.start()
+    mended = home.config.read_text()
+    mend(home.config, home.settings.answer)
+    assert home.config.read_text() == mended
+
+
 async def test_another_stands_in_where_haproxy_dies(home: Home) -> None:
     home.write(DEAD)
     first = home.start()
@@ -187,6 +211,8 @@ async def test_another_stands_in_where_haproxy_dies(home: Home) -> None:
     "line",
     [
         "hdr grpc-status 5 ",
+        "global\n",
+        "\ndefaults\n",
         "    errorfile 503 {{ config.error_file_path }}",
         "    stats socket {{ config.socket_path }} mode 666 level admin expose-fd listeners",
         "\nbackend {{ backend.name or 'unknown' }}\n    mode http",

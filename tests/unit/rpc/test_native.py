@@ -23,7 +23,7 @@ from convoy_services.rpc import native
 from convoy_services.rpc.call import Call
 from convoy_services.rpc.traffic import QUIET
 
-TIMEOUT = 10.0
+TIMEOUT = 30.0
 
 
 class Answers:
