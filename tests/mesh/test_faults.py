@@ -18,6 +18,10 @@ pytestmark = pytest.mark.timeout(200)
 STAGE, INGRESS = "ServeReplica:convoy:work", "ServeReplica:convoy:ingress"
 
 
+RECONNECT = (Code.UNAVAILABLE,)
+"""What a client may be told that neither retries itself nor lets gRPC, when its connection ends."""
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("faults")
@@ -113,7 +117,7 @@ async def test_no_call_fails_while_code_is_rolled_out(mesh: LocalMesh, home: Pat
         await asyncio.to_thread(mesh.update, config(), within=START)
         await faults.whole(mesh)
         await load.calm()
-    check(load.report)
+    check(load.report, *RECONNECT)
     assert await answer(mesh) == {"version": 2, "setting": 0}
 
 
@@ -123,7 +127,7 @@ async def test_no_call_fails_while_settings_are_rolled_out(mesh: LocalMesh) -> N
         await asyncio.to_thread(mesh.update, config(setting=7), within=START)
         await faults.whole(mesh)
         await load.calm()
-    check(load.report)
+    check(load.report, *RECONNECT)
     assert (await answer(mesh))["setting"] == 7
 
 
@@ -145,7 +149,7 @@ async def test_a_stage_that_exits_in_load_is_not_rolled_out(mesh: LocalMesh) -> 
         with pytest.raises(MeshError, match=f"stage work does not start: {DIED}"):
             await asyncio.to_thread(mesh.update, config(cls="Exit"), within=START)
         await load.calm()
-    check(load.report)
+    check(load.report, *RECONNECT)
     await asyncio.to_thread(mesh.update, config(replicas=1), within=START)
 
 

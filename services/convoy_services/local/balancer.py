@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import csv
 import logging
 import os
 import shlex
@@ -11,12 +12,13 @@ import subprocess
 import sys
 from contextlib import suppress
 from typing import NoReturn
+from urllib.request import urlopen
 
 from convoy import Code, ConvoyError
 from convoy.status import to_status
 from convoy_services.local import haproxy, processes
 from convoy_services.local.errors import MeshError
-from convoy_services.local.ports import is_taken
+from convoy_services.local.ports import LOOPBACK, is_taken
 from convoy_services.local.processes import Process
 from convoy_services.local.settings import Settings
 
@@ -27,6 +29,9 @@ PERIOD = 0.1
 
 SCAN = 10
 """Every how many looks a later HAProxy is looked for."""
+
+HANDOVER = 2.0
+"""Seconds in which a HAProxy ends whose successor is there, unless a client keeps it."""
 
 SETTLED = 5.0
 """Seconds after which a HAProxy has taken over from those before it."""
@@ -60,6 +65,18 @@ class Balancer:
         self._newest: Process | None = None
         self._stand_ins: list[subprocess.Popen[bytes]] = []
 
+    async def settle(self, replicas: int) -> None:
+        """Wait until HAProxy serves so many ingress replicas, and those before it have ended.
+
+        Serve starts another for each replica that it hears of. A client that connects meanwhile
+        would be told to go again at once.
+        """
+        while await asyncio.to_thread(self._serving) < replicas:
+            await asyncio.sleep(PERIOD)
+        end = asyncio.get_running_loop().time() + HANDOVER
+        while len(self._running()) > 1 and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(PERIOD)
+
     async def watch(self) -> NoReturn:
         """Keep a HAProxy on the mesh's port."""
         turn = 0
@@ -81,6 +98,19 @@ class Balancer:
                 processes.kill([manager])
         elif newest and newest.age > SETTLED:
             self._dismiss([process for process in found if process.started < newest.started])
+
+    def _serving(self) -> int:
+        """Count the ingress replicas that HAProxy says are up."""
+        ports = self._settings.ports
+        try:
+            with urlopen(f"http://{LOOPBACK}:{ports.haproxy_stats}/stats;csv", timeout=2) as page:
+                lines = csv.reader(page.read().decode().splitlines())
+        except OSError:
+            return 0
+        return sum(
+            line[0].startswith("grpc-") and line[1].startswith("SERVE_REPLICA") and "UP" in line
+            for line in lines
+        )
 
     def _stand_in(self) -> None:
         config = next(self._settings.haproxy.glob("*/haproxy.cfg"))

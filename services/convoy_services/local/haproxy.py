@@ -10,9 +10,8 @@ stands where RAY_SERVE_HAPROXY_BINARY_PATH says, and closes what Serve leaves op
   until Serve has told it better.
 * A HAProxy whose manager has died goes on serving. The successor takes its listening sockets over,
   as it would at a reload, so that no connection is refused.
-* A HAProxy that finishes tells every connection so at once, and leaves those open on which nothing
-  is under way. A gRPC client that hears it before it has finished connecting misses it, and fails
-  every call on that connection. So HAProxy says it within half a second, and closes what is idle then.
+* A HAProxy that finishes tells every connection to go, and leaves open those that do not. A gRPC
+  client that is told while it connects misses it, and fails every call until the connection ends.
 
 Only the standard library is there: it runs without site-packages, in some milliseconds.
 """
@@ -25,8 +24,8 @@ from pathlib import Path
 
 PROC = Path("/proc")
 
-LEAVING = {"global": "close-spread-time 500ms", "defaults": "timeout client-fin 500ms"}
-"""By section, what has HAProxy take its time to finish."""
+IDLE = "timeout client-fin 500ms"
+"""How long an idle connection lives on that was told to go."""
 
 
 def main() -> None:
@@ -47,17 +46,14 @@ def mend(config: Path, answer: Path) -> None:
     elif last.exists():
         text = last.read_text()
     text = text.replace("hdr grpc-status 5 ", "hdr grpc-status 14 ")
-    config.write_text(leave_gently(text))
+    config.write_text(close_idle(text))
     for error in set(re.findall(r"^\s*errorfile \d+ (\S+)", text, re.MULTILINE)):
         Path(error).write_bytes(answer.read_bytes())
 
 
-def leave_gently(text: str) -> str:
-    """Have HAProxy take its time to tell connections that it finishes."""
-    for section, line in LEAVING.items():
-        if line not in text:
-            text = re.sub(f"^{section}$", rf"\g<0>\n    {line}", text, flags=re.MULTILINE)
-    return text
+def close_idle(text: str) -> str:
+    """Have HAProxy close connections on which nothing is under way once it has finished."""
+    return text if IDLE in text else re.sub("(?m)^defaults$", rf"\g<0>\n    {IDLE}", text)
 
 
 def predecessors(binary: str, config: Path) -> list[int]:

@@ -99,11 +99,14 @@ class _Supervisor:
     async def _start(self) -> None:
         await asyncio.start_unix_server(self._tell, self._settings.control)
         await asyncio.gather(self._start_serve(), self._deploy())
+        balancer = None if self._settings.plain else Balancer(self._settings, self._me)
+        if balancer:
+            await balancer.settle(self._config.ingress.replicas)
         await deployer.answer(self._settings.ports)
         self._event(Kind.READY, time.time() - self._settings.started)
         self._ready = True
-        if not self._settings.plain:
-            await Balancer(self._settings, self._me).watch()
+        if balancer:
+            await balancer.watch()
 
     async def _start_serve(self) -> None:
         began = time.monotonic()

@@ -46,6 +46,8 @@ frontend grpc_frontend
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 """How an HTTP/2 client begins."""
 
+PING = bytes([0, 0, 8, 6, 0, 0, 0, 0, 0]) + b"12345678"
+
 DEAD = "backend grpc-convoy\n    server dead 127.0.0.1:1 proto h2\n"
 NONE = """
 backend default_grpc_backend
@@ -171,6 +173,7 @@ def test_what_is_idle_is_closed_when_a_successor_has_taken_over(home: Home) -> N
         idle.sendall(PREFACE)
         assert idle.recv(4096)
         home.start()
+        idle.sendall(PING)
         while idle.recv(4096):
             pass
 
@@ -211,7 +214,6 @@ async def test_another_stands_in_where_haproxy_dies(home: Home) -> None:
     "line",
     [
         "hdr grpc-status 5 ",
-        "global\n",
         "\ndefaults\n",
         "    errorfile 503 {{ config.error_file_path }}",
         "    stats socket {{ config.socket_path }} mode 666 level admin expose-fd listeners",
