@@ -71,10 +71,11 @@ class Balancer:
         Serve starts another for each replica that it hears of. A client that connects meanwhile
         would be told to go again at once.
         """
-        while await asyncio.to_thread(self._serving) < replicas:
+        while await asyncio.to_thread(self._serving) < replicas:  # noqa: ASYNC110 (polled)
             await asyncio.sleep(PERIOD)
-        end = asyncio.get_running_loop().time() + HANDOVER
-        while len(self._running()) > 1 and asyncio.get_running_loop().time() < end:
+        clock = asyncio.get_running_loop().time
+        end = clock() + HANDOVER
+        while len(self._running()) > 1 and clock() < end:  # noqa: ASYNC110
             await asyncio.sleep(PERIOD)
 
     async def watch(self) -> NoReturn:

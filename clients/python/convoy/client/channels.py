@@ -10,8 +10,9 @@ from convoy.errors import ConvoyError
 OPTIONS = (
     # A channel of its own connection: without this all would share one, and its limit of streams.
     ("grpc.use_local_subchannel_pool", 1),
-    # The client retries itself. gRPC's own retries have no bound where a server that is leaving takes
-    # a connection and ends it at once: a call then takes a core and 400 MB a second (gRPC 1.85).
+    # The client retries itself. gRPC's own retries have no bound where a server that is leaving
+    # takes a connection and ends it at once: a call then takes a core and 400 MB a second
+    # (gRPC 1.85).
     ("grpc.enable_retries", 0),
     # Results may be large; how large a request may be is the mesh's to say.
     ("grpc.max_receive_message_length", -1),
