@@ -78,6 +78,7 @@ class Load:
     async def __aenter__(self) -> Self:
         self._tasks = [asyncio.create_task(self._call(n)) for n in range(CLIENTS)]
         await self.calm()
+        self.calls.clear()  # what came before the fault, of which HAProxy may still be recovering
         return self
 
     async def __aexit__(

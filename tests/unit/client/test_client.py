@@ -359,15 +359,12 @@ async def test_an_empty_stream_has_no_parts() -> None:
 
 async def test_a_server_that_takes_connections_only_to_end_them_is_no_burden() -> None:
     """A HAProxy that is being replaced does; gRPC retried without end, at 400 MB a second."""
-    connections = 0
+    connections: list[asyncio.StreamWriter] = []
 
-    async def leave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal connections
-        connections += 1
+    async def leave(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(writer)
         writer.write(bytes.fromhex("000000 04 00 00000000"))  # SETTINGS
         writer.write(bytes.fromhex("000008 07 00 00000000 7fffffff 00000000"))  # GOAWAY
-        await reader.read()
-        writer.close()
 
     server = await asyncio.start_server(leave, "127.0.0.1", 0)
     async with server:
@@ -377,4 +374,7 @@ async def test_a_server_that_takes_connections_only_to_end_them_is_no_burden() -
                 with pytest.raises(ConvoyError) as caught:
                     await client.pipelines(timeout=TIMEOUT)
                 assert caught.value.code is Code.UNAVAILABLE
-    assert connections <= 4
+        for writer in connections:
+            writer.close()
+            await writer.wait_closed()
+    assert len(connections) <= 4
