@@ -62,11 +62,8 @@ class AdmissionQueue:
         if size > limits.bytes:
             raise invalid("batch", f"{size} bytes; the limit is {limits.bytes}")
         ahead = self._ahead(request.priority)
-        if (
-            ahead
-            and self.pace.until_answer(ahead, request.arrived) > request.deadline - request.arrived
-        ):
-            raise self._refusal("too long for the deadline", "QUEUE_TOO_LONG", rows)
+        if ahead and self._late(request, ahead, request.arrived):
+            raise self._too_long(rows)
         if not self._fits(rows, size):
             self._make_room(request)
         self._rows[request.priority] += rows
@@ -74,6 +71,13 @@ class AdmissionQueue:
         self.bytes += size
         self._waiting[request.priority][request] = None
         request.on_end.append(lambda: self._forget(request))
+
+    def _late(self, request: Request, ahead: int, now: float) -> bool:
+        """Whether it cannot be in time behind so many rows, as things go."""
+        return self.pace.until_answer(ahead, now) > request.deadline - now
+
+    def _too_long(self, rows: int) -> ConvoyError:
+        return self._refusal("too long for the deadline", "QUEUE_TOO_LONG", rows)
 
     def _fits(self, rows: int, size: int) -> bool:
         return self.rows + rows <= self._limits.rows and self.bytes + size <= self._limits.bytes
@@ -127,6 +131,9 @@ class AdmissionQueue:
         pieces: list[Piece] = []
         now = asyncio.get_running_loop().time()
         for request in self._in_order(least):
+            if not request.taken and self._late(request, 0, now):
+                request.end(self._too_long(request.waiting))
+                continue
             if not pieces:
                 rows = min(rows, self.pace.batch(request.deadline - now, slots))
             each = max(1, request.nbytes // request.inputs.rows)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 WINDOW = 16
 """How many batches are remembered."""
 
-EVIDENCE = 4
+EVIDENCE = 2
 """With fewer, nothing is held to be too much."""
 
 FRESH = 5.0
@@ -87,7 +87,12 @@ class Pace:
         self._landed_full = -math.inf
 
     def land(self, rows: int, left: float, now: float, *, full: bool) -> None:
-        """Note a batch that left at ``left`` and came back; ``full`` where it left rows behind."""
+        """Note a batch that left at ``left`` and came back; ``full`` where it left rows behind.
+
+        ``rows`` are those that were computed: what was too late costs nothing, and tells nothing.
+        """
+        if not rows:
+            return
         landing = _Landing(rows, now - max(left, self._landed), now - left)
         self._landed = now
         self._any.add(landing)

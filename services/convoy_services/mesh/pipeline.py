@@ -122,7 +122,7 @@ class Pipeline:
                 gone=lambda: _gone(pieces),
             )
             now = asyncio.get_running_loop().time()
-            self._queue.pace.land(table.rows, left, now, full=full)
+            self._queue.pace.land(int(table.alive.sum()), left, now, full=full)
             self._bottleneck.observe(table.rows, table.reports, max(now - left, 1e-6))
             self.statistics.batch(table, len(pieces), self._kinds)
             result = table.result(self.plan.outputs, self.plan.sources)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from convoy import Batch, Code, ConvoyError, Tensor
 from convoy_services.mesh.admission import AdmissionQueue, Piece
 from convoy_services.mesh.context import BACKGROUND, NORMAL, URGENT
+from convoy_services.mesh.pace import EVIDENCE
 from convoy_services.mesh.plan import Limits
 from convoy_services.mesh.request import Request, expired
 from tests.unit.mesh.hosted import numbers
@@ -284,3 +285,22 @@ def test_the_count_stays_right_whatever_comes_and_goes(steps: list[tuple[Any, ..
         return model.queue.rows, model.queue.bytes
 
     assert within_loop(scenario) == (0, 0)
+
+
+def test_what_cannot_be_in_time_when_its_turn_comes_is_refused() -> None:
+    """It took a slot, to be given up before it came back, and so did what came after it."""
+
+    def scenario() -> tuple[list[int], ConvoyError | None, int]:
+        queue = AdmissionQueue(Limits())
+        late = Request(inputs=numbers(1), deadline=0.5, priority=NORMAL)
+        for one in (late, request(2)):
+            queue.add(one)
+        for _ in range(EVIDENCE):
+            queue.pace.land(10, -1.0, 0.0, full=True)
+        pieces = queue.take(10, 1000)
+        return taken(pieces), late.error, queue.rows
+
+    left, error, waiting = within_loop(scenario)
+    assert (left, waiting) == ([2], 0)
+    assert error is not None
+    assert (error.code, error.reason) == (Code.RESOURCE_EXHAUSTED, "QUEUE_TOO_LONG")

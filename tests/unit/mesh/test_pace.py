@@ -81,3 +81,10 @@ def test_a_pipeline_that_has_become_slow_is_believed() -> None:
     for n in range(WINDOW):
         pace.land(10, now + n, now + n + 1, full=True)
     assert pace.until_room(50) == pytest.approx(5)
+
+
+def test_rows_that_were_too_late_to_be_computed_tell_nothing() -> None:
+    pace, now = steady()
+    for n in range(WINDOW):
+        pace.land(0, now + n / 1000, now + (n + 1) / 1000, full=True)
+    assert pace.until_room(50) == pytest.approx(0.5)
