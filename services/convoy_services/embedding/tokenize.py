@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 
+LETTERS = 32
+"""For each token that is kept, how much of a text is looked at first."""
+
+
 class Tokenize(Preprocess):
     """Texts to the token ids that a model was trained on: text BYTES [] → input_ids INT64 [-1].
 
@@ -40,7 +44,7 @@ class Tokenize(Preprocess):
     def process(self, batch: Batch) -> Batch:
         """Tokenize all texts at once."""
         texts, failures = _decode(batch["text"])
-        ids = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(texts)]
+        ids = self._ids(texts)
         input_ids = Tensor(
             datatype=self.produces["input_ids"].datatype,
             rows=batch.rows,
@@ -49,6 +53,23 @@ class Tokenize(Preprocess):
             splits=ascending([len(row) for row in ids]),
         )
         return self.produces.pack(rows=batch.rows, failures=failures, input_ids=input_ids)
+
+    def _ids(self, texts: list[str]) -> list[list[int]]:
+        """Tokenize as much of each text as is kept: the tokenizer itself cuts when all is done."""
+        heads = [_head(text, LETTERS * self._max_tokens) for text in texts]
+        ids = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(heads)]
+        for n, head in enumerate(heads):
+            if len(head) < len(texts[n]) and len(ids[n]) < self._max_tokens:
+                ids[n] = self._tokenizer.encode(texts[n]).ids
+        return ids
+
+
+def _head(text: str, letters: int) -> str:
+    """Cut a text at the last space within so many letters, if there is one."""
+    if len(text) <= letters:
+        return text
+    end = text.rfind(" ", 0, letters)
+    return text[:end] if end > 0 else text
 
 
 def _open(model: str) -> "Tokenizer":

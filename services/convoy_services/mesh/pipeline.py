@@ -64,7 +64,8 @@ class Pipeline:
         except BaseException:
             self.statistics.fail.add(clock() - began)
             raise
-        self.statistics.success.add(clock() - began)
+        ended = self.statistics.fail if result.failures else self.statistics.success
+        ended.add(clock() - began)
         self.statistics.last = time.time()
         return result
 

@@ -105,7 +105,7 @@ def test_no_burst_means_no_retries() -> None:
 def test_a_mesh_that_is_down_gets_the_calls_and_the_burst_only() -> None:
     """1,000 calls at once, each with time for many retries."""
     script = Script([BUSY] * 10_000)
-    retrier = Retrier(Retry())
+    retrier = Retrier(Retry(burst=10))
 
     async def scenario() -> None:
         calls = (retrier.call(script, 30) for _ in range(1000))

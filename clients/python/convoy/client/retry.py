@@ -32,7 +32,7 @@ class Retry:
     """The longest wait before the first retry of a call, in seconds."""
     longest: float = 5.0
     """What that bound doubles up to, in seconds."""
-    burst: int = 10
+    burst: int = 100
     """Tokens at the start and at most; a retry takes one. 0 means no retries at all."""
     per_success: float = 0.1
     """Tokens that a call earns by succeeding."""
