@@ -14,7 +14,7 @@ from tests.mesh.leaks import INTERNALS, Leaks
         'File "/usr/lib/x", line 3',
         "see /tmp/convoy-1/ray",
         "see /tmp/pytest-of-root/pytest-7/home0/mesh.yaml",
-        "/root/.local",
+        "/root/x",
         "/home/me",
         "stage.py:17",
         "x/site-packages/ray",
