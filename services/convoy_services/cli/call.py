@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from convoy_services.cli.console import err, fail, out
-from convoy_services.cli.mesh_name import MeshName
+from convoy_services.cli.mesh_name import DEFAULT, MeshName
 from convoy_services.local.errors import MeshError
 from convoy_services.local.mesh import LocalMesh
 
@@ -41,7 +41,7 @@ def call(
         str | None,
         typer.Option(metavar="HOST:PORT", help=f"Default: the running mesh's, else {TARGET}."),
     ] = None,
-    name: MeshName = "default",
+    name: MeshName = DEFAULT,
     timeout: Annotated[float, typer.Option(help="Seconds that the answer may take.")] = 60.0,
     json_output: Annotated[
         bool, typer.Option("--json-output", help="Write JSON, as when the output is piped.")
@@ -116,6 +116,8 @@ def _found(name: str) -> str:
         mesh = LocalMesh.find(name)
     except MeshError as exc:
         fail(str(exc))
+    if mesh is None and name != DEFAULT:
+        fail(f"no mesh {name} is running")
     return mesh.target if mesh else TARGET
 
 

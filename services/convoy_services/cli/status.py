@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from convoy_services.cli.console import fail, out
-from convoy_services.cli.mesh_name import MeshName
+from convoy_services.cli.mesh_name import DEFAULT, MeshName
 from convoy_services.local.errors import MeshError
 from convoy_services.local.mesh import LocalMesh
 from convoy_services.local.state import MeshState
@@ -20,7 +20,7 @@ from convoy_services.serve_config import RUNNING
 
 def status(
     *,
-    name: MeshName = "default",
+    name: MeshName = DEFAULT,
     as_json: Annotated[bool, typer.Option("--json", help="Write the state as JSON.")] = False,
 ) -> None:
     """Show pipelines, deployments and processes; the exit status is 0 only when all is well."""

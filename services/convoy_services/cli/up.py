@@ -9,7 +9,7 @@ from rich.text import Text
 
 from convoy_services.cli import source
 from convoy_services.cli.console import err, fail, out
-from convoy_services.cli.mesh_name import MeshName
+from convoy_services.cli.mesh_name import DEFAULT, MeshName
 from convoy_services.local.errors import MeshError
 from convoy_services.local.events import Event, Kind
 from convoy_services.local.mesh import LocalMesh
@@ -21,7 +21,7 @@ def up(
     detach: Annotated[
         bool, typer.Option("--detach", help="Return when it is ready; `convoy down` ends it.")
     ] = False,
-    name: MeshName = "default",
+    name: MeshName = DEFAULT,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Where callers find it.")] = 9000,
     plain: Annotated[
         bool, typer.Option("--plain", help="Serve's default proxy instead of HAProxy.")

@@ -19,7 +19,7 @@ class Kind(StrEnum):
     READY = "ready"
     """A call through the mesh's port has been answered."""
     FAILED = "failed"
-    """The mesh cannot start, or has broken; its supervisor ends."""
+    """The mesh cannot start, or has broken: its supervisor ends. Or an update has failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

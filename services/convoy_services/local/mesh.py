@@ -153,10 +153,10 @@ class LocalMesh:
     ) -> None:
         """Replace every replica by one of ``config``, the text of a mesh.yaml, as calls go on.
 
-        Raises MeshError where the new replicas do not start; the old ones then stay.
+        Raises MeshError where the new replicas do not start; what ran before then runs again.
         """
         seen = sum(1 for _ in events.read(self.settings.events))
-        self.settings.config.write_text(config)
+        self.settings.next.write_text(config)
         os.kill(self._supervisor.pid, signal.SIGHUP)
         self._follow(seen, on_event, within)
 
@@ -210,11 +210,12 @@ class LocalMesh:
         settings = self.settings
         told, message = self._ask()
         happened = list(events.read(settings.events))
+        last = [e for e in happened if e.kind in (Kind.READY, Kind.FAILED)][-1:]
         ready = {event.deployment: event for event in happened if event.kind is Kind.STAGE}
         return MeshState(
             name=settings.name,
             state=told["state"],
-            message=next((e.message for e in happened if e.kind is Kind.FAILED), message),
+            message=next((event.message for event in last), "") or message,
             target=self.target,
             mode="plain" if settings.plain else "haproxy",
             since=settings.started,

@@ -33,8 +33,13 @@ class Settings:
 
     @property
     def config(self) -> Path:
-        """The text of its mesh.yaml."""
+        """The text of the mesh.yaml that runs."""
         return self.state / "mesh.yaml"
+
+    @property
+    def next(self) -> Path:
+        """The text of the mesh.yaml that an update rolls out."""
+        return self.state / "mesh.next.yaml"
 
     @property
     def events(self) -> Path:

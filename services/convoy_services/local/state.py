@@ -40,7 +40,7 @@ class MeshState(TypedDict):
     state: str
     """RUNNING and Serve's other words for an application, STARTING, or DEAD."""
     message: str
-    """Why it is dead, where it could tell."""
+    """Why it is dead, where it could tell, or why its last update failed."""
     target: str
     mode: str
     """haproxy or plain."""

@@ -63,6 +63,7 @@ class _Supervisor:
         self._mesh = mesh
         self._me = me
         self._ready = False
+        self._updating = asyncio.Lock()
 
     async def live(self) -> None:
         """Start the mesh and stay until told to end; raises MeshError when it breaks."""
@@ -120,13 +121,14 @@ class _Supervisor:
             event.write(self._settings.events)
 
     async def _update(self) -> None:
-        """Roll out the configuration anew; where it does not start, what runs stays."""
+        """Roll the next configuration out; where it does not start, the last comes back."""
         began = time.time()
         try:
-            source = read(self._settings.config)
-            _forget(source)
-            self._mesh, self._config = plan(source), source.mesh
-            await self._deploy()
+            async with self._updating:
+                source = read(self._settings.next)
+                _forget(source)
+                await self._replace(plan(source), source.mesh)
+                self._settings.next.replace(self._settings.config)
         except (MeshError, ConfigError) as exc:
             _report(self._settings, str(exc))
         except Exception as exc:
@@ -134,6 +136,20 @@ class _Supervisor:
             _report(self._settings, _unexpected(exc, self._settings))
         else:
             self._event(Kind.READY, time.time() - began)
+
+    async def _replace(self, mesh: MeshPlan, config: MeshConfig) -> None:
+        """Deploy another mesh; raises MeshError, with the one before deployed again."""
+        before = self._mesh, self._config
+        self._mesh, self._config = mesh, config
+        try:
+            await self._deploy()
+        except MeshError as exc:
+            self._mesh, self._config = before
+            try:
+                await self._deploy()
+            except MeshError as again:
+                raise MeshError(f"{exc}; nor does what ran before: {again}") from exc
+            raise MeshError(f"{exc}; what ran before runs again") from exc
 
     async def _watch(self, head: Head) -> NoReturn:
         """Notice when Ray dies."""

@@ -1,6 +1,7 @@
 """The bounded queue in front of a pipeline."""
 
 import asyncio
+import math
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from convoy_services.mesh.context import BACKGROUND, URGENT
 from convoy_services.mesh.pace import Pace
 from convoy_services.mesh.plan import Limits
 from convoy_services.mesh.request import Request
+
+EXPECTED = 5.0
+"""Seconds after an urgent request for which more are expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class AdmissionQueue:
         self.rows = 0
         self.bytes = 0
         self.pace = Pace()
+        self._last_urgent = -math.inf
 
     def add(self, request: Request) -> None:
         """Admit a request; where there is no room for it, less urgent ones give way.
@@ -66,6 +71,8 @@ class AdmissionQueue:
             raise self._too_long(rows)
         if not self._fits(rows, size):
             self._make_room(request)
+        if request.priority == URGENT:
+            self._last_urgent = request.arrived
         self._rows[request.priority] += rows
         self.rows += rows
         self.bytes += size
@@ -120,22 +127,31 @@ class AdmissionQueue:
         """Whether urgent rows wait."""
         return self._rows[URGENT] > 0
 
-    def take(self, rows: int, size: int, *, slots: int = 1, least: int = BACKGROUND) -> list[Piece]:
-        """Take up to ``rows`` rows, of priority ``least`` or more, and about ``size`` bytes.
+    def take(self, rows: int, size: int, *, slots: int = 1) -> list[Piece]:
+        """Take up to ``rows`` rows, and about ``size`` bytes.
 
-        It is at least one row where any waits.
+        It is at least one row where any waits that is not too late.
 
         Fewer where so many would keep the first of them beyond its deadline: in a queue that
-        grows, batches would otherwise grow until none comes back in time.
+        grows, batches would otherwise grow until none comes back in time. And fewer where others
+        would keep urgent ones waiting, those beside them or those to come.
         """
         pieces: list[Piece] = []
         now = asyncio.get_running_loop().time()
-        for request in self._in_order(least):
+        others: int | None = None if now - self._last_urgent < EXPECTED else rows
+        for request in self._in_order():
             if not request.taken and self._late(request, 0, now):
                 request.end(self._too_long(request.waiting))
                 continue
             if not pieces:
                 rows = min(rows, self.pace.batch(request.deadline - now, slots))
+            if request.priority < URGENT:
+                if others is None:
+                    others = self.pace.beside_urgent(sum(p.stop - p.start for p in pieces))
+                rows = min(rows, others)
+                others = rows
+                if rows < 1:
+                    break
             each = max(1, request.nbytes // request.inputs.rows)
             count = min(request.waiting, rows, size // each)
             if count < 1:
@@ -166,9 +182,9 @@ class AdmissionQueue:
         self.rows -= count
         self.bytes -= count * share if request.waiting else before
 
-    def _in_order(self, least: int) -> Iterator[Request]:
+    def _in_order(self) -> Iterator[Request]:
         """Go through the requests that wait, dropping those that are done with."""
-        for priority in range(URGENT, least - 1, -1):
+        for priority in range(URGENT, BACKGROUND - 1, -1):
             waiting = self._waiting[priority]
             while waiting:
                 request = next(iter(waiting))

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from convoy_services.mesh.admission import AdmissionQueue, Piece
-from convoy_services.mesh.context import BACKGROUND, URGENT
 from convoy_services.mesh.plan import Limits
 from convoy_services.mesh.request import Request
 from convoy_services.mesh.slots import Slots
@@ -76,9 +75,8 @@ class DynamicBatcher:
         slots, most = self._slots()
         while self._queue.rows:
             free = min(slots.free, most - self.in_flight)
-            least = BACKGROUND
             if free < 1 and self._queue.urgent and self.in_flight <= most:
-                free, least = 1, URGENT
+                free = 1
             if free < 1:
                 return
             if self._looks and (self._flights or self._company):
@@ -87,7 +85,9 @@ class DynamicBatcher:
                 return
             share = -(-self._queue.rows // free)
             rows = min(share, self._limits.batch_rows)
-            pieces = self._queue.take(rows, self._limits.batch_bytes, slots=most, least=least)
+            pieces = self._queue.take(rows, self._limits.batch_bytes, slots=most)
+            if not pieces:
+                return
             self._company = len(pieces) > 1
             slots.acquire()
             self._flights.add(asyncio.create_task(self._fly(pieces, slots)))

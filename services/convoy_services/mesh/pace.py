@@ -2,6 +2,8 @@
 
 import math
 from collections import deque
+from collections.abc import Iterator
+from statistics import linear_regression
 from typing import NamedTuple
 
 WINDOW = 16
@@ -23,6 +25,15 @@ OUTLIER = 4.0
 """A batch that took so many times as long as the faster ones, whole and by the row, is not counted
 unless most did: one that waits for a replica to start says nothing of those that come after it."""
 
+BRIEF = 0.05
+"""Seconds that a batch may keep an urgent row waiting that comes after it left."""
+
+TINY = 1e-9
+"""Seconds a row that are as good as none."""
+
+ANY = 1 << 30
+"""Rows of a batch while nothing is known."""
+
 SHORTEST, LONGEST = 0.01, 30.0
 """Seconds: the bounds of what is told to those who are to come back."""
 
@@ -36,6 +47,12 @@ class _Landing(NamedTuple):
     """Since the batch left or another came back, whichever was later."""
     flight: float
     """Seconds since it left."""
+    at: float
+    """When it came back."""
+    size: float
+    """The mean rows of the batches that came back during its flight, itself among them."""
+    cost: float
+    """The seconds of its flight, a batch of those."""
 
     @property
     def per_row(self) -> float:
@@ -51,9 +68,14 @@ class _Window:
         """Seconds a row; 0 while nothing is known."""
         self.flight = 0.0
         """Seconds a batch."""
+        self.free = 0
+        """The rows that cost no more than a batch does by itself."""
 
     def __len__(self) -> int:
         return len(self._last)
+
+    def __iter__(self) -> Iterator[_Landing]:
+        return iter(self._last)
 
     def clear(self) -> None:
         self._last.clear()
@@ -63,6 +85,37 @@ class _Window:
         usual = self._usual()
         self.per_row = sum(one.seconds for one in usual) / sum(one.rows for one in usual)
         self.flight = sum(one.flight for one in usual) / len(usual)
+        self._most = max(one.rows for one in self._last)
+        self._fit([one.size for one in usual], [one.cost for one in usual])
+
+    def _fit(self, sizes: list[float], costs: list[float]) -> None:
+        """Tell what a batch costs by itself from what a row costs."""
+        self._fixed, self._each = 0.0, self.per_row
+        self._one_size = min(sizes) == max(sizes)
+        if not self._one_size:
+            each, fixed = linear_regression(sizes, costs)
+            if each < 0:
+                self._fixed, self._each = sum(costs) / len(costs), 0.0
+            elif fixed > 0:
+                self._fixed, self._each = fixed, each
+        self.free = min(int(self._fixed / max(self._each, TINY)), 2 * self._most)
+
+    def seconds(self, rows: int) -> float:
+        """Estimate how long so many rows take, in batches of up to twice the largest seen."""
+        batches = -(-rows // (2 * self._most))
+        return min(rows * self.per_row, batches * self._fixed + rows * self._each)
+
+    def rows_in(self, seconds: float) -> int:
+        """Give the rows, 1 at least, of a batch that takes about so long.
+
+        It spends no less on rows than it costs by itself. No size is more than twice the largest
+        seen, unless it would do at the usual time a row; where all were of one size, another is
+        tried.
+        """
+        rows = (seconds - self._fixed) / max(self._each, TINY)
+        if self._one_size:
+            rows = 3.0 - self._most
+        return max(1, int(max(seconds / self.per_row, min(rows, 2 * self._most))), self.free)
 
     def _usual(self) -> list[_Landing]:
         """Leave the outliers out, as seen from the faster quarter."""
@@ -93,7 +146,9 @@ class Pace:
         """
         if not rows:
             return
-        landing = _Landing(rows, now - max(left, self._landed), now - left)
+        sizes = [one.rows for one in self._any if one.at > left] + [rows]
+        size, cost = sum(sizes) / len(sizes), (now - left) / len(sizes)
+        landing = _Landing(rows, now - max(left, self._landed), now - left, now, size, cost)
         self._landed = now
         self._any.add(landing)
         if full:
@@ -107,16 +162,23 @@ class Pace:
 
         With a batch in each of ``slots``, each takes so many times longer (Little's law).
         """
-        if not self._any.per_row:
-            return 1 << 30
-        return max(1, int(remaining * SHARE / (self._any.per_row * slots)))
+        return self._any.rows_in(remaining * SHARE / slots) if len(self._any) else ANY
+
+    def beside_urgent(self, urgent: int) -> int:
+        """Give the rows of others that may travel with so many urgent ones, or before some.
+
+        With them: what costs no more than the batch by itself. Before: a brief time's, 1 at least.
+        """
+        if urgent:
+            return max(0, self._any.free - urgent)
+        return self._any.rows_in(BRIEF) if len(self._any) else ANY
 
     def until_answer(self, ahead: int, now: float) -> float:
         """Estimate the seconds, with a margin, to the answer of a row behind ``ahead`` others."""
         full = self._full
         if len(full) < EVIDENCE or now - self._landed_full > FRESH + full.flight:
             return 0.0
-        return (ahead * full.per_row + full.flight) * MARGIN
+        return (full.seconds(ahead) + full.flight) * MARGIN
 
     def until_room(self, rows: int) -> float:
         """Estimate the seconds until so many rows have left the queue."""

@@ -22,6 +22,14 @@ def test_where_no_mesh_answers_the_way_to_one_is_told() -> None:
     assert result.stderr == f"error: {says}\n"
 
 
+def test_a_mesh_that_is_named_must_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another than the one that was meant was called: whatever listened on port 9000."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    result = CliRunner().invoke(app, ["call", "p", "--text", "a", "--name", "typo"])
+    assert result.exit_code == 1
+    assert result.stderr == "error: no mesh typo is running\n"
+
+
 def test_a_timeout_is_positive() -> None:
     result = CliRunner().invoke(app, ["call", "p", "--text", "a", "--timeout", "0"])
     assert result.exit_code == 1

@@ -1,6 +1,7 @@
 """A mesh without a cluster: real queues, batcher and executor over stages that only take time."""
 
 import asyncio
+import heapq
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -29,25 +30,46 @@ ROW = Columns(row=Column("INT64"))
 
 @dataclass
 class Stage:
-    """``replicas`` that each take one batch at a time, and the time of each of its rows."""
+    """``replicas`` that each take one batch at a time, and the time of each of its rows.
+
+    Of the batches that wait the most urgent is first, as in a replica's pool.
+    """
 
     seconds: Seconds
     replicas: int = 1
     ready: bool = True
+    overhead: float = 0.0
+    """The time of a batch, however few rows it has."""
     batches: list[int] = field(default_factory=list)
     """The rows of each batch that came."""
 
     def __post_init__(self) -> None:
-        self._free = asyncio.Semaphore(self.replicas)
+        self._free = self.replicas
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
 
     async def call(self, request: StageRequest) -> StageResponse:
         rows = request.batch["row"].array.tolist()
         self.batches.append(len(rows))
-        async with self._free:
-            seconds = sum(map(self.seconds, rows))
+        seconds = self.overhead + sum(map(self.seconds, rows))
+        turn = asyncio.get_running_loop().create_future()
+        urgency = int(request.rows.priorities.max())
+        heapq.heappush(self._waiting, (-urgency, len(self.batches), turn))
+        self._begin()
+        await turn
+        try:
             await asyncio.sleep(seconds)
+        finally:
+            self._free += 1
+            self._begin()
         report = StageReport(compute_us=round(seconds * 1e6))
         return StageResponse(batch=request.batch, report=report)
+
+    def _begin(self) -> None:
+        while self._free and self._waiting:
+            *_, turn = heapq.heappop(self._waiting)
+            if not turn.done():
+                self._free -= 1
+                turn.set_result(None)
 
 
 def chain(stages: Mapping[str, Stage], limits: Limits | None = None) -> Mesh:

@@ -1,8 +1,10 @@
 """What is told in advance of how long rows will take."""
 
+from collections.abc import Iterable
+
 import pytest
 
-from convoy_services.mesh.pace import EVIDENCE, FRESH, LONGEST, UNKNOWN, WINDOW, Pace
+from convoy_services.mesh.pace import BRIEF, EVIDENCE, FRESH, LONGEST, UNKNOWN, WINDOW, Pace
 
 
 def steady(*, full: bool = True, batches: int = 50) -> tuple[Pace, float]:
@@ -88,3 +90,33 @@ def test_rows_that_were_too_late_to_be_computed_tell_nothing() -> None:
     for n in range(WINDOW):
         pace.land(0, now + n / 1000, now + (n + 1) / 1000, full=True)
     assert pace.until_room(50) == pytest.approx(0.5)
+
+
+def loaded(overhead: float, each: float, sizes: Iterable[int]) -> Pace:
+    """Let batches of such sizes come back that take so many seconds, and so many more a row."""
+    pace, now = Pace(), 0.0
+    for rows in sizes:
+        seconds = overhead + each * rows
+        pace.land(rows, now, now + seconds, full=True)
+        now += seconds
+    return pace
+
+
+def test_urgent_rows_wait_for_a_brief_batch_only() -> None:
+    assert loaded(0.0, 0.01, (3, 7, 5)).beside_urgent(0) == pytest.approx(BRIEF / 0.01, abs=1)
+    assert loaded(0.0, 1.0, (3, 7, 5)).beside_urgent(0) == 1
+
+
+def test_others_travel_with_the_urgent_for_what_the_batch_costs_by_itself() -> None:
+    assert loaded(0.0, 0.01, (3, 7, 5)).beside_urgent(1) == 0
+    assert loaded(0.05, 0.01, (3, 7, 5)).beside_urgent(1) == pytest.approx(4, abs=1)
+
+
+def test_batches_grow_where_that_costs_little() -> None:
+    assert loaded(0.1, 0.0001, (1, 2, 4)).batch(0.1, 1) == 8
+    assert loaded(0.1, 0.0001, (1, 2, 4)).until_answer(8, 0.4) == pytest.approx(0.25, abs=0.01)
+
+
+@pytest.mark.parametrize(("rows", "tried"), [(1, 2), (2, 1)])
+def test_where_all_were_of_one_size_another_is_tried(rows: int, tried: int) -> None:
+    assert loaded(0.1, 0.0, [rows] * WINDOW).batch(0.01, 1) == tried
