@@ -156,8 +156,8 @@ async def test_a_stage_that_exits_in_load_is_not_rolled_out(mesh: LocalMesh) -> 
 
 async def test_what_ran_before_an_update_that_does_not_start_runs_again(single: LocalMesh) -> None:
     """Serve stops an only replica before it starts the next: the pipeline stayed away."""
+    wrong = config(replicas=1, cls="Exit")
     with pytest.raises(MeshError, match="what ran before runs again"):
-        wrong = config(replicas=1, cls="Exit")
         await asyncio.to_thread(single.update, wrong, within=START)
     await faults.whole(single)
     assert await answer(single) == {"version": 1, "setting": 0}

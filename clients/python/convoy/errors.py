@@ -44,9 +44,10 @@ class ConvoyError(Exception):
         self.metadata = dict(metadata or {})
 
     def __str__(self) -> str:
-        """Give the code, the reason, the stage and the message."""
+        """Give the code, the reason where it says more, the stage and the message."""
+        reason = f" {self.reason}" if self.reason != self.code.name else ""
         where = f" (stage {self.stage})" if self.stage else ""
-        return f"{self.code.name} {self.reason}{where}: {self.message}"
+        return f"{self.code.name}{reason}{where}: {self.message}"
 
 
 def invalid(
