@@ -39,10 +39,10 @@ def run(rounds: int, seconds: float) -> Outcome:
             LIT: lit.ready,
             BARE: bare.ready,
         }
-        busy = interleave("echo", _cases(load, targets, IN_FLIGHT, seconds), rounds)
-        alone = interleave("echo", _cases(load, targets, 1, seconds / 2), rounds)
+        busy = interleave("echo", cases(load, targets, IN_FLIGHT, seconds), rounds)
+        alone = interleave("echo", cases(load, targets, 1, seconds / 2), rounds)
         by_hops = {f"Convoy, {n} hops": mesh.ready | {"pipeline": f"hops{n}"} for n in HOPS}
-        hops = interleave("hops", _cases(load, by_hops, IN_FLIGHT, seconds), rounds)
+        hops = interleave("hops", cases(load, by_hops, IN_FLIGHT, seconds), rounds)
     return Outcome(
         suite="echo",
         charts=[
@@ -62,9 +62,10 @@ def run(rounds: int, seconds: float) -> Outcome:
     )
 
 
-def _cases(
+def cases(
     load: Worker, targets: dict[str, dict[str, Any]], in_flight: int, seconds: float
 ) -> dict[str, Measure]:
+    """Give what loads each target."""
     def case(target: dict[str, Any]) -> Measure:
         return lambda: load.ask(
             work="echo", in_flight=in_flight, seconds=seconds, warmup=seconds / 4, **target

@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from unittest.mock import patch
 
 import psutil
 import yaml
@@ -21,11 +22,12 @@ CLASSES = ("Receive", "Reflect", "Return", "Return")
 class Convoy:
     """A mesh under a name of the benchmark's own, which leaves nothing behind."""
 
-    def __init__(self, config: dict[str, Any]) -> None:
-        """Begin to start it."""
+    def __init__(self, config: dict[str, Any], **environment: str) -> None:
+        """Begin to start it, with more in its environment."""
         self._folder = tempfile.TemporaryDirectory(prefix="convoy-bench-")
-        os.environ["XDG_STATE_HOME"] = self._folder.name
-        self.mesh = LocalMesh.start(yaml.safe_dump(config), name="bench", home=ROOT)
+        more = {"XDG_STATE_HOME": self._folder.name, **environment}
+        with patch.dict(os.environ, more):
+            self.mesh = LocalMesh.start(yaml.safe_dump(config), name="bench", home=ROOT)
         self.events: list[Event] = []
 
     @property

@@ -13,7 +13,14 @@ from convoy_services.mesh.pipeline import Pipeline
 from convoy_services.mesh.plan import MeshPlan
 from convoy_services.rpc.call import Call
 from convoy_services.rpc.dispatch import Local
+from convoy_services.rpc.forward import INGRESS
 from convoy_services.rpc.services import servicers
+from convoy_services.telemetry import endpoint, place
+from convoy_services.telemetry.metrics import Metrics
+from convoy_services.telemetry.tracing import install, ring
+
+PERIOD = 1.0
+"""Seconds between two looks at queues and slots, for the gauges."""
 
 _mesh: Mesh | None = None
 _dispatcher: Local | None = None
@@ -48,21 +55,36 @@ class Ingress:
             name: ServeLink(handle, {s: plan.stages[s] for s in plan.deployments[name].stages})
             for name, handle in hosts.items()
         }
-        self._mesh = _mesh = Mesh(plan, links)
+        install(INGRESS)
+        metrics = Metrics(place.folder())
+        metrics.begin(plan)
+        self._mesh = _mesh = Mesh(plan, links, metrics)
         self._local = _dispatcher = Local(servicers(_mesh))
+        self._tasks = [
+            asyncio.create_task(_look(metrics, _mesh)),
+            asyncio.create_task(endpoint.serve()),
+        ]
 
     async def unary(
         self, method: str, request: bytes, timeout: float | None, metadata: dict[str, str]
-    ) -> bytes:
-        """Answer a forwarded call; raises ConvoyError."""
-        return await self._local.unary(method, request, _call(timeout, metadata))
+    ) -> tuple[bytes, dict[str, str]]:
+        """Answer a forwarded call with the reply and its trailers; raises ConvoyError."""
+        call = _call(timeout, metadata)
+        return await self._local.unary(method, request, call), call.trailers
 
     async def stream(
         self, method: str, request: bytes, timeout: float | None, metadata: dict[str, str]
-    ) -> AsyncIterator[bytes]:
-        """Answer a forwarded call with many messages; raises ConvoyError."""
-        async for reply in self._local.stream(method, request, _call(timeout, metadata)):
+    ) -> AsyncIterator[bytes | dict[str, str]]:
+        """Answer a forwarded call with many messages, then its trailers; raises ConvoyError."""
+        call = _call(timeout, metadata)
+        async for reply in self._local.stream(method, request, call):
             yield reply
+        if call.trailers:
+            yield call.trailers
+
+    def spans(self) -> list[dict[str, Any]]:
+        """Give the last spans of this replica."""
+        return ring.spans()
 
     def traffic(self) -> dict[str, dict[str, int]]:
         """Count, for each pipeline, what this replica has done since it started."""
@@ -80,6 +102,13 @@ def _traffic(pipeline: Pipeline) -> dict[str, int]:
         "sent_again": so_far.sent.again,
         "orphans": so_far.sent.orphans,
     }
+
+
+async def _look(metrics: Metrics, mesh: Mesh) -> None:
+    """Keep the gauges true for as long as the process lives."""
+    while True:
+        metrics.look(mesh)
+        await asyncio.sleep(PERIOD)
 
 
 def _call(timeout: float | None, metadata: Mapping[str, str]) -> Call:

@@ -8,6 +8,7 @@ from convoy.code import Code
 from convoy.datatype import Datatype
 from convoy.errors import ConvoyError, Violation
 from convoy.tensor import Tensor
+from convoy.timing import Timing
 
 if typing.TYPE_CHECKING:
     from convoy.client import Client, SyncClient
@@ -21,6 +22,7 @@ __all__ = [
     "Degradation",
     "SyncClient",
     "Tensor",
+    "Timing",
     "Violation",
 ]
 

@@ -8,6 +8,7 @@ from convoy_services.cli.down import down
 from convoy_services.cli.export import export
 from convoy_services.cli.graph import graph
 from convoy_services.cli.status import status
+from convoy_services.cli.trace import trace
 from convoy_services.cli.up import up
 from convoy_services.cli.update import update
 
@@ -18,6 +19,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (up, update, status, down, call, graph, check):
+for command in (up, update, status, trace, down, call, graph, check):
     app.command()(command)
 app.add_typer(export, name="export")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from convoy_services.cli import timing
 from convoy_services.cli.console import err, fail, out
 from convoy_services.cli.mesh_name import DEFAULT, MeshName
 from convoy_services.local.errors import MeshError
@@ -16,7 +17,7 @@ from convoy_services.local.mesh import LocalMesh
 if TYPE_CHECKING:
     import grpc
 
-    from convoy import Batch
+    from convoy import Batch, Timing
     from convoy.v1 import pipeline_pb2 as pb
 
 TARGET = "127.0.0.1:9000"
@@ -43,6 +44,9 @@ def call(
     ] = None,
     name: MeshName = DEFAULT,
     timeout: Annotated[float, typer.Option(help="Seconds that the answer may take.")] = 60.0,
+    show_timing: Annotated[
+        bool, typer.Option("--timing", help="Tell where the time went, on standard error.")
+    ] = False,
     json_output: Annotated[
         bool, typer.Option("--json-output", help="Write JSON, as when the output is piped.")
     ] = False,
@@ -61,12 +65,14 @@ def call(
     target = target or _found(name)
     with grpc.insecure_channel(target, options) as channel:
         try:
-            result = _run(channel, pipeline, timeout, text or [], rows, file or [])
+            result, told = _run(channel, pipeline, timeout, text or [], rows, file or [])
         except grpc.RpcError as exc:
             fail(_reason(exc, target))
         except (ValueError, OSError) as exc:
             fail(str(exc))
     _show(result, as_json=json_output or not out.is_terminal)
+    if show_timing:
+        err.print(timing.table(told))
     if result.failures:
         raise typer.Exit(1)
 
@@ -78,7 +84,9 @@ def _run(
     texts: Sequence[str],
     rows: str | None,
     files: Sequence[Path],
-) -> "Batch":
+) -> "tuple[Batch, Timing]":
+    from convoy import Timing
+    from convoy.timing import KEY
     from convoy.v1 import pipeline_pb2 as pb
     from convoy.v1 import pipeline_pb2_grpc
     from convoy.wire import read_batch, write_batch
@@ -87,7 +95,10 @@ def _run(
     described = stub.Describe(pb.DescribeRequest(pipeline=pipeline), timeout=timeout)
     request = pb.RunRequest(pipeline=pipeline)
     write_batch(_inputs(described, texts, rows, files), request.batch)
-    return read_batch(stub.Run(request, timeout=timeout).batch)
+    told = Timing()
+    response, call = stub.Run.with_call(request, timeout=timeout, metadata=[(KEY, "1")])
+    told.read(call.trailing_metadata())
+    return read_batch(response.batch), told
 
 
 def _inputs(

@@ -23,6 +23,9 @@ def up(
     ] = False,
     name: MeshName = DEFAULT,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Where callers find it.")] = 9000,
+    metrics_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Where Prometheus finds them; 0: a free one.")
+    ] = 0,
     plain: Annotated[
         bool, typer.Option("--plain", help="Serve's default proxy instead of HAProxy.")
     ] = False,
@@ -44,7 +47,13 @@ def up(
             out.print(f"ready: gRPC on port {port} of the cluster's nodes", style="bold green")
             return
         mesh = LocalMesh.start(
-            file.text, name=name, home=file.home, port=port, plain=plain, detach=detach
+            file.text,
+            name=name,
+            home=file.home,
+            port=port,
+            metrics_port=metrics_port,
+            plain=plain,
+            detach=detach,
         )
         _run(mesh, detach=detach)
     except MeshError as exc:

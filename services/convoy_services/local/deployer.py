@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 import grpc.aio
@@ -90,16 +90,30 @@ def _status() -> ApplicationStatusOverview | None:
 
 async def traffic() -> dict[str, dict[str, int]]:
     """Add up what every ingress replica has done, by pipeline; empty where none answers."""
-    try:
-        ingress = serve.get_deployment_handle(INGRESS, APP)
-        counts = await asyncio.to_thread(ingress.broadcast("traffic").results, timeout_s=PATIENCE)
-    except Exception:  # Serve's many ways to say that it is not there, or is leaving
-        return {}
     total: dict[str, Counter[str]] = {}
-    for replica in counts:
+    for replica in await _ask_all(INGRESS, "traffic"):
         for pipeline, count in replica.items():
             total.setdefault(pipeline, Counter()).update(count)
     return {pipeline: dict(count) for pipeline, count in total.items()}
+
+
+async def spans(deployments: Iterable[str]) -> list[dict[str, Any]]:
+    """Give the last spans of every replica of the deployments; those that do not answer have none.
+
+    Each is as ``telemetry.ring`` has it.
+    """
+    told = await asyncio.gather(*(_ask_all(name, "spans") for name in deployments))
+    return [span for replicas in told for replica in replicas for span in replica]
+
+
+async def _ask_all(deployment: str, method: str) -> list[Any]:
+    """Call a method of every replica; an empty list where they do not all answer in time."""
+    try:
+        handle = serve.get_deployment_handle(deployment, APP)
+        asked = handle.broadcast(method)
+        return await asyncio.to_thread(asked.results, timeout_s=PATIENCE)
+    except Exception:  # Serve's many ways to say that it is not there, or is leaving
+        return []
 
 
 async def answer(ports: Ports) -> None:

@@ -50,13 +50,14 @@ class LocalMesh:
         name: str = "default",
         home: Path | None = None,
         port: int = 0,
+        metrics_port: int = 0,
         plain: bool = False,
         detach: bool = False,
     ) -> Self:
         """Begin to start the mesh that ``config``, the text of a mesh.yaml, describes.
 
         ``home`` is the folder where stages are looked for besides the installed packages and
-        where relative paths begin; port 0 takes a free one; without ``detach`` the mesh ends
+        where relative paths begin; a port 0 takes a free one; without ``detach`` the mesh ends
         with this process. Raises MeshError where the name or the port is taken.
         """
         state = _state(name)
@@ -64,9 +65,10 @@ class LocalMesh:
             if there.alive:
                 raise MeshError(f"the mesh {name} already runs, on {there.target}")
             there.stop()
-        if port and is_taken(port):
-            raise MeshError(f"port {port} is taken: stop what listens there or choose another")
-        ports, claim = Ports.choose(port)
+        for wanted in filter(None, (port, metrics_port)):
+            if is_taken(wanted):
+                raise MeshError(f"port {wanted} is taken: stop what has it or choose another")
+        ports, claim = Ports.choose(port, metrics_port)
         settings = Settings(
             name=name,
             state=state,
@@ -244,11 +246,22 @@ class LocalMesh:
             ],
         )
 
+    def spans(self) -> list[dict[str, Any]]:
+        """Give the last spans of every process of the mesh, as plain data.
+
+        Raises MeshError where it does not answer.
+        """
+        try:
+            spans: list[dict[str, Any]] = ask(self.settings.control, "spans")
+        except OSError as exc:
+            raise MeshError(f"the mesh {self.settings.name} does not answer") from exc
+        return spans
+
     def _ask(self) -> tuple[dict[str, Any], str]:
         if not self.alive:
             return {"state": "DEAD"}, "its supervisor is gone"
         try:
-            return ask(self.settings.control), ""
+            return ask(self.settings.control, "state"), ""
         except OSError:
             return {"state": "STARTING"}, ""
 

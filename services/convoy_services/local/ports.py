@@ -21,10 +21,12 @@ class Ports:
     """Where callers find the mesh."""
     block: int
     """The first of the ports behind it: held by the supervisor, so that no two meshes share it."""
+    metrics: int
+    """Where Prometheus finds its metrics."""
 
     @classmethod
-    def choose(cls, grpc: int) -> tuple[Self, socket.socket]:
-        """Choose ports that are free; ``grpc`` 0 takes one of the block.
+    def choose(cls, grpc: int, metrics: int = 0) -> tuple[Self, socket.socket]:
+        """Choose ports that are free; 0 takes one of the block.
 
         The socket holds the block for as long as a process keeps it open. Raises OSError when
         no block is free.
@@ -34,7 +36,8 @@ class Ports:
             with suppress(OSError):
                 claim.bind((LOOPBACK, block))
                 if not any(is_taken(port) for port in range(block + 1, block + SIZE)):
-                    return cls(grpc=grpc or block + 1, block=block), claim
+                    ports = cls(grpc=grpc or block + 1, block=block, metrics=metrics or block + 7)
+                    return ports, claim
             claim.close()
         raise OSError(errno.EADDRINUSE, f"no {SIZE} ports in a row are free from {BLOCKS.start} on")
 
@@ -77,6 +80,7 @@ class Ports:
         """Give each port, or the first of each range, by its name."""
         return {
             "grpc": self.grpc,
+            "metrics": self.metrics,
             "http": self.http,
             "haproxy_stats": self.haproxy_stats,
             "haproxy_metrics": self.haproxy_metrics,

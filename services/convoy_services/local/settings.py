@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from convoy_services.local.ports import Ports
+from convoy_services.local.ports import LOOPBACK, Ports
+from convoy_services.telemetry.place import FOLDER, HOST, PORT
 
 MARK = "CONVOY_MESH"
 """Set in every process of a mesh: the folder of its sockets."""
@@ -149,6 +150,9 @@ def environment(settings: Settings) -> dict[str, str]:
     ports = settings.ports
     own = {
         MARK: str(settings.run),
+        FOLDER: str(settings.run / "metrics"),
+        HOST: LOOPBACK,
+        PORT: str(ports.metrics),
         "PYTHONPATH": ":".join(str(path.absolute()) for path in paths),
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         "RAY_AUTH_MODE": "token",

@@ -62,11 +62,11 @@ class MeshState(TypedDict):
     processes: list[ProcessState]
 
 
-def ask(control: Path) -> dict[str, Any]:
-    """Ask a supervisor what Serve says; raises OSError where none answers."""
+def ask(control: Path, what: str) -> Any:
+    """Ask a supervisor for its ``state`` or the ``spans``; raises OSError where none answers."""
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(TIMEOUT)
         client.connect(str(control))
+        client.sendall(f"{what}\n".encode())
         with client.makefile() as reader:
-            told: dict[str, Any] = json.load(reader)
-            return told
+            return json.load(reader)

@@ -15,7 +15,7 @@ import time
 from asyncio import StreamReader, StreamWriter
 from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import ray
 
@@ -29,6 +29,7 @@ from convoy_services.local.processes import Process
 from convoy_services.local.settings import Settings
 from convoy_services.mesh.graph import plan
 from convoy_services.mesh.plan import MeshPlan
+from convoy_services.rpc.forward import INGRESS
 
 log = logging.getLogger(__name__)
 
@@ -159,11 +160,20 @@ class _Supervisor:
                 raise MeshError(f"Ray has died: {', '.join(name for name, _ in dead)}")
             await asyncio.sleep(PERIOD)
 
-    async def _tell(self, _: StreamReader, writer: StreamWriter) -> None:
-        """Write the state of the mesh on a connection and close it."""
+    async def _tell(self, reader: StreamReader, writer: StreamWriter) -> None:
+        """Answer the one question of a connection and close it."""
+        what = (await reader.readline()).strip()
+        names = (*self._mesh.deployments, INGRESS)
+        told = await deployer.spans(names) if what == b"spans" else await self._state()
+        writer.write(json.dumps(told).encode())
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+    async def _state(self) -> dict[str, Any]:
         application, traffic = await asyncio.gather(deployer.status(), deployer.traffic())
         deployments = application.deployments if application else {}
-        state = {
+        return {
             "state": application.status if application else "STARTING",
             "pipelines": sorted(self._mesh.pipelines),
             "traffic": traffic,
@@ -176,10 +186,6 @@ class _Supervisor:
                 for name, deployment in deployments.items()
             },
         }
-        writer.write(json.dumps(state).encode())
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
 
     def _event(self, kind: Kind, seconds: float) -> None:
         Event(kind=kind, seconds=seconds).write(self._settings.events)

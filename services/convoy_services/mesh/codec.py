@@ -35,6 +35,7 @@ class StageCodec:
             step=request.step,
             model_version=request.model_version,
         )
+        message.trace.update(request.trace)
         _write_context(request.rows, message.rows, now)
         write_batch(request.batch, message.batch)
         return bytes(message.SerializeToString())
@@ -54,6 +55,7 @@ class StageCodec:
             pipeline=message.pipeline,
             step=message.step,
             model_version=message.model_version,
+            trace=dict(message.trace),
             rows=_read_context(message.rows, batch.rows, now, timeout),
             batch=batch,
         )

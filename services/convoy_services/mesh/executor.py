@@ -1,6 +1,7 @@
 """The DAG executor: one batch through the hops of a pipeline."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,9 +11,11 @@ from convoy import Batch, Code, ConvoyError
 from convoy.tensor import Index
 from convoy_services.mesh.context import RowContext
 from convoy_services.mesh.hop import Link, StageRequest, StageResponse
+from convoy_services.mesh.journey import Crossing, Journey
 from convoy_services.mesh.plan import HopPlan
 from convoy_services.mesh.request import expired
 from convoy_services.mesh.table import Table
+from convoy_services.mesh.trace import hop_span
 
 NO_ROWS: Index = np.empty(0, np.int64)
 
@@ -49,10 +52,14 @@ class Executor:
         *,
         model_version: str = "",
         gone: Callable[[], Index] = lambda: NO_ROWS,
+        journey: Journey,
     ) -> Table:
-        """Run a batch of input columns; rows named by ``gone`` are dropped before the next hop."""
+        """Run a batch of input columns; rows named by ``gone`` are dropped before the next hop.
+
+        What becomes of it is noted in ``journey``.
+        """
         flight = _Flight(
-            self._pipeline, self._links, self.sent, Table(batch), rows, model_version, gone
+            self._pipeline, self._links, self.sent, Table(batch), rows, model_version, gone, journey
         )
         finished: set[str] = set()
         waiting = list(self._hops)
@@ -88,6 +95,7 @@ class _Flight:
     rows: RowContext
     model_version: str
     gone: Callable[[], Index]
+    journey: Journey
 
     async def cross(self, hop: HopPlan) -> None:
         """Take the rows that are still wanted over one hop."""
@@ -105,38 +113,53 @@ class _Flight:
     def _drop(self) -> None:
         """Drop rows that nobody waits for; those fail whose deadline has passed."""
         alive = self.table.alive
-        alive[self.gone()] = False
+        gone = self.gone()
+        self.journey.cancelled += int(alive[gone].sum())
+        alive[gone] = False
         late = np.flatnonzero(alive & (self.rows.deadlines <= asyncio.get_running_loop().time()))
         if len(late):
+            self.journey.late += len(late)
             self.table.fail(late, expired())
 
     async def _ask(self, hop: HopPlan, index: Index) -> None:
         """Send the rows named by ``index``, if any, and put what comes back into the table."""
-        until = np.inf if hop.budget is None else asyncio.get_running_loop().time() + hop.budget
-        try:
-            async with asyncio.timeout(hop.budget):
-                try:
-                    response = await self._send(hop, index, until)
-                except ConvoyError as error:
-                    if error.code is not Code.UNAVAILABLE or not hop.idempotent:
-                        raise
-                    # No replica answered. Once more, with the rows that are still wanted.
-                    self._drop()
-                    index = index[self.table.alive[index]]
-                    self.sent.again += len(index)
-                    response = await self._send(hop, index, until)
-        except TimeoutError:
-            late_step = ConvoyError(
-                Code.DEADLINE_EXCEEDED, "the step's budget ran out", "BUDGET_EXCEEDED", hop.name
-            )
-            _miss(hop, self.table, index, late_step)
-        except ConvoyError as error:
-            _miss(hop, self.table, index, error)
-        else:
-            if response is not None:
-                self._take(hop, index, response)
+        now = asyncio.get_running_loop().time()
+        until = np.inf if hop.budget is None else now + hop.budget
+        crossing = Crossing(hop=hop.name, rows=len(index), began=time.monotonic())
+        self.journey.crossings.append(crossing)
+        with hop_span(self.journey.context, hop, crossing) as headers:
+            try:
+                async with asyncio.timeout(hop.budget):
+                    try:
+                        response = await self._send(hop, index, until, crossing, headers)
+                    except ConvoyError as error:
+                        if error.code is not Code.UNAVAILABLE or not hop.idempotent:
+                            raise
+                        # No replica answered. Once more, with the rows that are still wanted.
+                        self._drop()
+                        index = index[self.table.alive[index]]
+                        crossing.sent_again += len(index)
+                        response = await self._send(hop, index, until, crossing, headers)
+            except TimeoutError:
+                late_step = ConvoyError(
+                    Code.DEADLINE_EXCEEDED, "the step's budget ran out", "BUDGET_EXCEEDED", hop.name
+                )
+                self._miss(hop, index, late_step, crossing)
+                crossing.error = late_step.reason
+            except ConvoyError as error:
+                self._miss(hop, index, error, crossing)
+                crossing.error = error.reason
+            else:
+                if response is not None:
+                    self._take(hop, index, response, crossing)
+            finally:
+                crossing.ended = time.monotonic()
+                self.sent.again += crossing.sent_again
+                self.sent.orphans += crossing.orphans
 
-    async def _send(self, hop: HopPlan, index: Index, until: float) -> StageResponse | None:
+    async def _send(
+        self, hop: HopPlan, index: Index, until: float, crossing: Crossing, trace: Mapping[str, str]
+    ) -> StageResponse | None:
         if not len(index):
             return None
         whole = len(index) == self.table.rows
@@ -145,14 +168,17 @@ class _Flight:
             pipeline=self.pipeline,
             step=hop.name,
             model_version=self.model_version,
+            trace=trace,
             rows=(self.rows if whole else self.rows.take(index)).until(until),
             batch=_outward(hop, self.table.inputs(hop.consumes, index)),
         )
-        self.sent.orphans += len(np.intersect1d(index, self.gone()))
+        crossing.orphans += len(np.intersect1d(index, self.gone()))
         return await self.links[hop.link].call(request)
 
-    def _take(self, hop: HopPlan, index: Index, response: StageResponse) -> None:
-        self.table.reports[hop.name] = response.report
+    def _take(
+        self, hop: HopPlan, index: Index, response: StageResponse, crossing: Crossing
+    ) -> None:
+        crossing.report, crossing.carriage = response.report, response.carriage
         batch = _homeward(hop, response.batch)
         if not hop.optional:
             self.table.add(index, batch)
@@ -161,7 +187,16 @@ class _Flight:
             index, Batch(rows=batch.rows, columns=batch.columns, degradations=batch.degradations)
         )
         for row, reason in batch.failures.items():
-            _miss(hop, self.table, index[row : row + 1], reason)
+            self._miss(hop, index[row : row + 1], reason, crossing)
+
+    def _miss(self, hop: HopPlan, rows: Index, error: ConvoyError, crossing: Crossing) -> None:
+        """Fall back for rows that a step did not answer, or let them fail."""
+        if hop.optional:
+            crossing.fell_back[error.reason] += len(rows)
+            self.table.fill(rows, hop.columns, hop.fallback)
+            self.table.degrade(rows, hop.name, error.reason)
+        else:
+            self.table.fail(rows, error)
 
 
 def _outward(hop: HopPlan, batch: Batch) -> Batch:
@@ -183,12 +218,3 @@ def _homeward(hop: HopPlan, batch: Batch) -> Batch:
         failures=batch.failures,
         degradations=batch.degradations,
     )
-
-
-def _miss(hop: HopPlan, table: Table, rows: Index, error: ConvoyError) -> None:
-    """Fall back for rows that a step did not answer, or let them fail."""
-    if hop.optional:
-        table.fill(rows, hop.columns, hop.fallback)
-        table.degrade(rows, hop.name, error.reason)
-    else:
-        table.fail(rows, error)

@@ -1,6 +1,8 @@
 """One crossing of a batch into a deployment and back."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
 from convoy import Batch
@@ -21,6 +23,29 @@ class StageReport:
     """How often the batch was split to find a faulty row."""
 
 
+class Transport(StrEnum):
+    """How a batch reached a stage."""
+
+    VALUE = "value"
+    """Inside the message of the call."""
+    REFERENCE = "reference"
+    """Through Ray's object store."""
+    IN_PROCESS = "in_process"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carriage:
+    """What it took to carry a batch there and back."""
+
+    transport: Transport = Transport.IN_PROCESS
+    sent: int = 0
+    """Bytes."""
+    received: int = 0
+    """Bytes."""
+    serialize_s: float = 0.0
+    """Seconds spent on writing the request and parsing the response."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageRequest:
     """A batch on its way into a stage."""
@@ -31,6 +56,8 @@ class StageRequest:
     step: str = ""
     model_version: str = ""
     """The version pinned at admission; empty means the newest."""
+    trace: Mapping[str, str] = field(default_factory=dict)
+    """The trace context of the call as W3C headers, where the batch is traced."""
     rows: RowContext
     batch: Batch
 
@@ -41,6 +68,7 @@ class StageResponse:
 
     batch: Batch
     report: StageReport = StageReport()
+    carriage: Carriage = Carriage()
 
 
 class Link(Protocol):

@@ -12,14 +12,18 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from opentelemetry import propagate
+from opentelemetry.context import Context
 
 from convoy import Code, ConvoyError
 from convoy_services.mesh.codec import CODECS, Payload
 from convoy_services.mesh.executor import Executor
 from convoy_services.mesh.hop import StageReport, StageRequest, StageResponse
+from convoy_services.mesh.journey import Journey
 from convoy_services.mesh.local import LocalStage
 from convoy_services.mesh.plan import HopPlan, StagePlan
 from convoy_services.mesh.stage import StageKind
+from convoy_services.telemetry.tracing import install, ring
 
 DEFAULT_TIMEOUT = 60.0
 """Seconds that a row has which names no deadline: only a stage called alone can have such."""
@@ -30,6 +34,7 @@ class StageHost:
 
     def __init__(self, stages: Sequence[StagePlan], shared: Sequence[tuple[str, HopPlan]]) -> None:
         """Load ``stages``; ``shared`` are the hops of several steps, with their pipelines."""
+        install(stages[0].deployment)
         started = time.perf_counter()
         compute = ThreadPoolExecutor(1, thread_name_prefix="compute")
         self._stages = {plan.name: LocalStage(plan, compute) for plan in stages}
@@ -59,6 +64,10 @@ class StageHost:
         """Raise TimeoutError where a stage hangs: Serve then replaces the replica."""
         for stage in self._stages.values():
             stage.check()
+
+    def spans(self) -> list[dict[str, Any]]:
+        """Give the last spans of this replica."""
+        return ring.spans()
 
     def describe(self) -> dict[str, Any]:
         """Tell the process, its greatest memory in bytes, and the seconds it took to start."""
@@ -103,10 +112,11 @@ class _Shared:
         self._executor = Executor(pipeline, hops, stages)
 
     async def call(self, request: StageRequest) -> StageResponse:
+        journey = Journey(context=propagate.extract(request.trace, Context()))
         table = await self._executor.run(
-            request.batch, request.rows, model_version=request.model_version
+            request.batch, request.rows, model_version=request.model_version, journey=journey
         )
-        reports = table.reports.values()
+        reports = journey.reports.values()
         report = StageReport(
             queue_us=sum(r.queue_us for r in reports),
             compute_us=sum(r.compute_us for r in reports),

@@ -1,6 +1,7 @@
 """A batch inside a replica."""
 
 import time
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,23 @@ from convoy_services.mesh.column import Columns
 from convoy_services.mesh.context import RowContext
 from convoy_services.mesh.hop import StageReport, StageResponse
 from convoy_services.mesh.request import expired
+
+
+class Computed(NamedTuple):
+    """A part of a job that was computed, perhaps together with parts of others."""
+
+    ended_ns: int
+    """When, in nanoseconds since the epoch."""
+    seconds: float
+    rows: int
+    together: int
+    """How many rows were computed in that time, those of other jobs among them."""
+    bisections: int
+
+    @property
+    def share(self) -> float:
+        """The seconds that fall to these rows."""
+        return self.seconds * self.rows / self.together
 
 
 class Job:
@@ -27,9 +45,8 @@ class Job:
         self._parts: list[tuple[Index, Batch]] = []
         self._arrived = time.perf_counter()
         self._queue_s: float | None = None
-        self._compute_s = 0.0
         self._expired = 0
-        self._bisections = 0
+        self.computed: list[Computed] = []
 
     @property
     def waiting(self) -> Batch:
@@ -50,14 +67,17 @@ class Job:
             self._expired += len(failures)
             self._finish(late, blank(len(failures), self._produces, failures))
 
-    def add(self, places: Index, result: Batch, *, compute_s: float, bisections: int) -> None:
-        """Take the result of the rows at ``places``, ascending, of those left, and its cost."""
+    def add(self, places: Index, result: Batch, *, seconds: float, of: int, splits: int) -> None:
+        """Take the result of the rows at ``places``, ascending, of those left, and its cost.
+
+        They were computed among ``of`` rows, of several jobs perhaps, in ``seconds`` for all.
+        """
+        part = Computed(time.time_ns(), seconds, len(places), of, splits)
+        self.computed.append(part)
         chosen = np.zeros(len(self.left), np.bool_)
         chosen[places] = True
         if self._queue_s is None:
-            self._queue_s = time.perf_counter() - self._arrived - compute_s
-        self._compute_s += compute_s
-        self._bisections += bisections
+            self._queue_s = time.perf_counter() - self._arrived - seconds
         self._finish(chosen, result)
 
     def response(self) -> StageResponse:
@@ -72,9 +92,9 @@ class Job:
             batch=result,
             report=StageReport(
                 queue_us=round((self._queue_s or 0.0) * 1e6),
-                compute_us=round(self._compute_s * 1e6),
+                compute_us=round(sum(part.share for part in self.computed) * 1e6),
                 expired=self._expired,
-                bisections=self._bisections,
+                bisections=sum(part.bisections for part in self.computed),
             ),
         )
 

@@ -1,6 +1,8 @@
 """How a batch reaches a deployment over Ray Serve."""
 
 import asyncio
+import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +24,7 @@ from ray.serve.handle import DeploymentHandle
 from convoy import Code, ConvoyError
 from convoy_services.mesh.codec import CODECS
 from convoy_services.mesh.fault import fault
-from convoy_services.mesh.hop import StageRequest, StageResponse
+from convoy_services.mesh.hop import Carriage, StageRequest, StageResponse, Transport
 from convoy_services.mesh.plan import StagePlan
 
 BY_REFERENCE = 3 << 20
@@ -76,10 +78,14 @@ class ServeLink:
 
     async def _send(self, stage: StagePlan, request: StageRequest) -> StageResponse:
         codec = CODECS[stage.kind]
+        began = time.monotonic()
         payload = codec.write_request(request, asyncio.get_running_loop().time())
+        written = time.monotonic() - began
+        transport = Transport.VALUE
         if len(payload) * max(1.0, self._growth) < BY_REFERENCE:
             response = self._by_value.remote(stage.kind.value, payload)
         else:
+            transport = Transport.REFERENCE
             array = np.frombuffer(payload, np.uint8)
             response = self._by_reference.remote(stage.kind.value, array)
         try:
@@ -88,7 +94,15 @@ class ServeLink:
             response.cancel()  # type: ignore[no-untyped-call]  # Ray gives it no types
             raise
         self._growth = len(answer) / len(payload)
-        return codec.parse_response(answer)
+        began = time.monotonic()
+        parsed = codec.parse_response(answer)
+        carriage = Carriage(
+            transport=transport,
+            sent=len(payload),
+            received=len(answer),
+            serialize_s=written + time.monotonic() - began,
+        )
+        return replace(parsed, carriage=carriage)
 
 
 def from_serve(exc: Exception, stage: str) -> ConvoyError:

@@ -13,6 +13,7 @@ from convoy_services.mesh.job import Job
 from convoy_services.mesh.plan import StagePlan
 from convoy_services.mesh.pool import Pool
 from convoy_services.mesh.stage import Divisible, Stage
+from convoy_services.mesh.trace import compute_spans
 
 
 def stage_class(path: str) -> type[Stage]:
@@ -66,6 +67,7 @@ class LocalStage:
             await self._pool.run(job)
         else:
             self._finish(job)
+        compute_spans(request.trace, self.plan.name, job.computed)
         return job.response()
 
     def _finish(self, job: Job) -> None:
@@ -75,4 +77,4 @@ class LocalStage:
             started = time.perf_counter()
             result, splits = self._bisection.run(job.waiting)
             seconds = time.perf_counter() - started
-            job.add(np.arange(rows), result, compute_s=seconds, bisections=splits)
+            job.add(np.arange(rows), result, seconds=seconds, of=rows, splits=splits)

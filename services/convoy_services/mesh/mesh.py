@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from convoy import Code, ConvoyError
 from convoy_services.mesh.hop import Link
+from convoy_services.mesh.observer import NOBODY, Observer
 from convoy_services.mesh.pipeline import Pipeline
 from convoy_services.mesh.plan import MeshPlan
 from convoy_services.mesh.slots import Slots
@@ -13,15 +14,17 @@ from convoy_services.mesh.slots import Slots
 class Mesh:
     """All pipelines of a plan, at work."""
 
-    def __init__(self, plan: MeshPlan, links: Mapping[str, Link]) -> None:
-        """Run ``plan`` over one link to each deployment."""
+    def __init__(
+        self, plan: MeshPlan, links: Mapping[str, Link], observer: Observer = NOBODY
+    ) -> None:
+        """Run ``plan`` over one link to each deployment; ``observer`` is told what happens."""
         self.plan = plan
         self.links = links
         self.leaving = False
         """Whether this ingress soon ends: it answers those that still come."""
-        self._slots = {name: Slots(plan.slots(name)) for name in plan.deployments}
+        self.slots = {name: Slots(plan.slots(name)) for name in plan.deployments}
         self._pipelines = {
-            name: Pipeline(pipeline, plan, links, self._slots)
+            name: Pipeline(pipeline, plan, links, self.slots, observer)
             for name, pipeline in plan.pipelines.items()
         }
 

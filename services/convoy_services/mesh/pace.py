@@ -115,7 +115,8 @@ class _Window:
         rows = (seconds - self._fixed) / max(self._each, TINY)
         if self._one_size:
             rows = 3.0 - self._most
-        return max(1, int(max(seconds / self.per_row, min(rows, 2 * self._most))), self.free)
+        known = seconds / max(self.per_row, TINY)
+        return max(1, int(max(known, min(rows, 2 * self._most))), self.free)
 
     def _usual(self) -> list[_Landing]:
         """Leave the outliers out, as seen from the faster quarter."""

@@ -15,10 +15,13 @@ from convoy_services.mesh.context import RowContext
 from convoy_services.mesh.executor import NO_ROWS, Executor
 from convoy_services.mesh.fault import fault
 from convoy_services.mesh.hop import Link
+from convoy_services.mesh.journey import Journey
+from convoy_services.mesh.observer import Observer
 from convoy_services.mesh.plan import MeshPlan, PipelinePlan
 from convoy_services.mesh.request import Request, expired
 from convoy_services.mesh.slots import Slots
 from convoy_services.mesh.statistics import Statistics
+from convoy_services.mesh.trace import begin_batch, end_batch
 
 CLOSED_FOR = 1.0
 """Seconds after which it is worth asking again, here or at another ingress."""
@@ -33,8 +36,10 @@ class Pipeline:
         mesh: MeshPlan,
         links: Mapping[str, Link],
         slots: Mapping[str, Slots],
+        observer: Observer,
     ) -> None:
-        """Run ``plan`` over ``links``, one batch a slot."""
+        """Run ``plan`` over ``links``, one batch a slot; ``observer`` is told what happens."""
+        self._observer = observer
         self.plan = plan
         self._links = links
         self._required = {hop.link for hop in plan.hops if not hop.optional}
@@ -61,18 +66,31 @@ class Pipeline:
         try:
             self._admit(request)
             result = await request.result()
-        except BaseException:
+        except BaseException as exc:
             self.statistics.fail.add(clock() - began)
+            self._observer.ended(self.plan.name, request, exc)
             raise
-        ended = self.statistics.fail if result.failures else self.statistics.success
+        first = next(iter(result.failures.values()), None)
+        ended = self.statistics.fail if first else self.statistics.success
         ended.add(clock() - began)
         self.statistics.last = time.time()
+        self._observer.ended(self.plan.name, request, first)
         return result
 
     @property
     def waiting(self) -> int:
         """How many rows wait in the queue."""
         return self._queue.rows
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How many bytes wait in the queue."""
+        return self._queue.bytes
+
+    @property
+    def in_flight(self) -> int:
+        """How many batches are under way."""
+        return self._batcher.in_flight
 
     @property
     def ready(self) -> bool:
@@ -107,6 +125,7 @@ class Pipeline:
         left = asyncio.get_running_loop().time()
         full = self._queue.rows > 0
         self.statistics.left += 1
+        journey = Journey(requests=len(pieces), left=time.monotonic())
 
         def abandon() -> None:
             if all(piece.request.ended for piece in pieces):
@@ -116,35 +135,50 @@ class Pipeline:
             piece.request.on_end.append(abandon)
             if not piece.start:
                 self.statistics.queue.add(left - piece.request.arrived)
+        result, error = None, None
         try:
+            inputs = Batch.concat([piece.inputs for piece in pieces])
+            journey.rows, journey.nbytes = inputs.rows, inputs.nbytes
+            requests = [piece.request for piece in pieces]
+            journey.context = begin_batch(self.plan.name, journey, requests)
             table = await self._executor.run(
-                Batch.concat([piece.inputs for piece in pieces]),
+                inputs,
                 _context(pieces),
                 gone=lambda: _gone(pieces),
+                journey=journey,
             )
-            now = asyncio.get_running_loop().time()
-            self._queue.pace.land(int(table.alive.sum()), left, now, full=full)
-            self._bottleneck.observe(table.rows, table.reports, max(now - left, 1e-6))
-            self.statistics.batch(table, len(pieces), self._kinds)
+            self._land(journey, left, int(table.alive.sum()), full=full)
             result = table.result(self.plan.outputs, self.plan.sources)
+            journey.failed = len(result.failures)
         except asyncio.CancelledError:
             if not all(piece.request.ended for piece in pieces):
                 raise
             return
         except Exception as exc:
-            result = None
             error = fault(f"pipeline {self.plan.name}", exc)
+            journey.failed = journey.rows
         finally:
+            journey.landed = time.monotonic()
+            end_batch(journey)
+            self._observer.landed(self.plan.name, journey)
             for piece in pieces:
+                piece.request.journeys.append(journey)
                 piece.request.on_end.remove(abandon)
         start = 0
         for piece in pieces:
             stop = start + piece.stop - piece.start
-            if result is None:
-                piece.request.end(error)
-            else:
+            if result is not None:
                 piece.request.deliver(piece.start, result.slice(start, stop))
+            elif error is not None:
+                piece.request.end(error)
             start = stop
+
+    def _land(self, journey: Journey, left: float, computed: int, *, full: bool) -> None:
+        """Learn from a batch that left at ``left`` and came back with so many rows computed."""
+        now = asyncio.get_running_loop().time()
+        self._queue.pace.land(computed, left, now, full=full)
+        self._bottleneck.observe(journey.rows, journey.reports, max(now - left, 1e-6))
+        self.statistics.batch(journey, self._kinds)
 
 
 def _gone(pieces: list[Piece]) -> Index:

@@ -95,8 +95,9 @@ class Pool:
                 job.add(
                     part[left:right] - start,
                     result.slice(left, right),
-                    compute_s=seconds * (right - left) / len(part),
-                    bisections=splits,
+                    seconds=seconds,
+                    of=len(part),
+                    splits=splits,
                 )
             start += len(urgency)
 

@@ -1,12 +1,16 @@
 """One caller's rows on their way through the mesh."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 
+from opentelemetry.context import Context
+
 from convoy import Batch, Code, ConvoyError
 from convoy_services.mesh.context import NORMAL
+from convoy_services.mesh.journey import Journey
 
 _ids = count(1)
 
@@ -28,8 +32,14 @@ class Request:
     on_part: Callable[[int, Batch], None] | None = None
     """Called with the first row's index and the piece of the result, as each is there."""
 
+    context: Context = field(default_factory=Context, repr=False)
+    """OpenTelemetry's: the span and the baggage of the call that it belongs to."""
+    journeys: list[Journey] = field(default_factory=list, init=False)
+    """What became of the batches that its rows were in, in the order in which they came back."""
     arrived: float = field(init=False)
     """When it was made, in seconds on the event loop's clock."""
+    made: float = field(default_factory=time.monotonic, init=False)
+    """The same on the clock of its journeys."""
     first_id: int = field(init=False)
     nbytes: int = field(init=False)
     taken: int = field(default=0, init=False)

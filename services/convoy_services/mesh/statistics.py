@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from convoy_services.mesh.executor import Sent
+from convoy_services.mesh.journey import Journey
 from convoy_services.mesh.stage import StageKind
-from convoy_services.mesh.table import Table
 
 
 @dataclass(slots=True)
@@ -55,13 +55,13 @@ class Statistics:
     last: float = 0.0
     """When the last request was answered, in seconds since the epoch; 0 when none was."""
 
-    def batch(self, table: Table, requests: int, kinds: Mapping[str, StageKind]) -> None:
-        """Count a batch of some requests by what each hop, of those kinds, reported."""
-        self.rows += table.rows
-        batch = self.batches.setdefault(table.rows, BatchStatistics())
+    def batch(self, journey: Journey, kinds: Mapping[str, StageKind]) -> None:
+        """Count a batch by what each hop, of those kinds, reported."""
+        self.rows += journey.rows
+        batch = self.batches.setdefault(journey.rows, BatchStatistics())
         spent = dict.fromkeys(StageKind, 0.0)
-        for hop, report in table.reports.items():
+        for hop, report in journey.reports.items():
             spent[kinds[hop]] += report.compute_us / 1e6
         for kind, seconds in spent.items():
             batch.compute[kind].add(seconds)
-            self.compute[kind].add(seconds, requests)
+            self.compute[kind].add(seconds, journey.requests)

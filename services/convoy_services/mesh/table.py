@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from convoy import Batch, ConvoyError, Degradation, Tensor
 from convoy.tensor import Index
 from convoy_services.mesh.column import Columns
-from convoy_services.mesh.hop import StageReport
 from convoy_services.mesh.plan import Fallback
 
 
@@ -23,8 +22,6 @@ class Table:
         self.rows = batch.rows
         self.columns: dict[str, Tensor] = dict(batch.columns)
         self.alive: NDArray[np.bool_] = np.ones(batch.rows, np.bool_)
-        self.reports: dict[str, StageReport] = {}
-        """What each hop said of its work, by the hop's name."""
         self._failures: dict[int, ConvoyError] = {}
         self._degraded: dict[tuple[str, str], list[int]] = {}
 

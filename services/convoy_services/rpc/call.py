@@ -4,10 +4,13 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from opentelemetry.context import Context
+
 from convoy import Batch
 from convoy.errors import invalid
 from convoy_services.mesh.context import BACKGROUND, NORMAL, URGENT
 from convoy_services.mesh.request import Request
+from convoy_services.mesh.trace import headers
 
 PRIORITIES = {str(p): p for p in (BACKGROUND, NORMAL, URGENT)}
 
@@ -15,14 +18,20 @@ LONGEST = 128
 """Characters of metadata that travel with every row."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Call:
-    """What a servicer may know of the call that it answers."""
+    """What a servicer may know of the call that it answers, and what goes back beside that."""
 
     deadline: float | None = None
     """Seconds on the event loop's clock; None where the caller named none."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     """Keys in lower case."""
+    context: Context = field(default_factory=Context)
+    """OpenTelemetry's: the span of the call, and the baggage that came with it."""
+    requests: list[Request] = field(default_factory=list)
+    """What the call asked of pipelines."""
+    trailers: dict[str, str] = field(default_factory=dict)
+    """Metadata of the answer."""
 
     def timeout(self, default: float) -> float:
         """Give the seconds that remain, or ``default``."""
@@ -42,12 +51,15 @@ class Call:
         tenant = get("convoy-tenant", "")
         if len(tenant) > LONGEST:
             raise invalid("convoy-tenant", f"a tenant's name has at most {LONGEST} characters")
-        traceparent = get("traceparent", "")
+        traceparent = headers(self.context).get("traceparent") or get("traceparent", "")
         now = asyncio.get_running_loop().time()
-        return Request(
+        request = Request(
             inputs=inputs,
             deadline=now + timeout if self.deadline is None else self.deadline,
             priority=priority,
             traceparent=traceparent if len(traceparent) <= LONGEST else "",
             tenant=tenant,
+            context=self.context,
         )
+        self.requests.append(request)
+        return request

@@ -13,6 +13,7 @@ from convoy.errors import invalid
 from convoy_services.mesh.fault import fault
 from convoy_services.mesh.request import expired
 from convoy_services.rpc.call import Call
+from convoy_services.rpc.observed import observed
 
 
 class Servicer(Protocol):
@@ -48,7 +49,7 @@ class Dispatcher(Protocol):
     """Answers any unary or server-streaming method of the mesh."""
 
     async def unary(self, method: str, request: bytes, call: Call) -> bytes:
-        """Answer with one message; raises ConvoyError."""
+        """Answer with one message; raises ConvoyError. What else goes back is in the call."""
         ...
 
     def stream(self, method: str, request: bytes, call: Call) -> AsyncIterator[bytes]:
@@ -81,20 +82,22 @@ class Local:
         entry = self._find(method)
         if call.timeout(1) <= 0:
             raise expired()
-        try:
-            reply = await entry.answer(entry.request.FromString(request), call)
-        except Exception as exc:
-            raise _as_error(exc, method) from exc
-        return bytes(reply.SerializeToString())
+        with observed(method, call):
+            try:
+                reply = await entry.answer(entry.request.FromString(request), call)
+            except Exception as exc:
+                raise _as_error(exc, method) from exc
+            return bytes(reply.SerializeToString())
 
     async def stream(self, method: str, request: bytes, call: Call) -> AsyncIterator[bytes]:
         """Answer with many messages; raises ConvoyError and nothing else."""
         entry = self._find(method)
-        try:
-            async for reply in entry.answer(entry.request.FromString(request), call):
-                yield reply.SerializeToString()
-        except Exception as exc:
-            raise _as_error(exc, method) from exc
+        with observed(method, call):
+            try:
+                async for reply in entry.answer(entry.request.FromString(request), call):
+                    yield reply.SerializeToString()
+            except Exception as exc:
+                raise _as_error(exc, method) from exc
 
     def _find(self, method: str) -> _Method:
         entry = self._methods.get(method)

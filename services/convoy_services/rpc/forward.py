@@ -34,12 +34,14 @@ class Forward:
                 method, request, _timeout(call), dict(call.metadata)
             )
             try:
-                return bytes(await response)
+                reply, trailers = await response
             except asyncio.CancelledError:
                 response.cancel()  # type: ignore[no-untyped-call]  # Ray gives it no types
                 raise
         except Exception as exc:
             raise from_serve(exc, INGRESS) from exc
+        call.trailers.update(trailers)
+        return bytes(reply)
 
     async def stream(self, method: str, request: bytes, call: Call) -> AsyncIterator[bytes]:
         """Answer with many messages; raises ConvoyError."""
@@ -48,7 +50,10 @@ class Forward:
             replies = streaming.stream.remote(method, request, _timeout(call), dict(call.metadata))
             try:
                 async for reply in replies:
-                    yield reply
+                    if isinstance(reply, dict):
+                        call.trailers.update(reply)
+                    else:
+                        yield reply
             except (asyncio.CancelledError, GeneratorExit):
                 replies.cancel()
                 raise

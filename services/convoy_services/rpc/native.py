@@ -80,7 +80,8 @@ class _Rest(grpc.GenericRpcHandler):
         """Give what refuses the method."""
 
         async def refuse(_: object, context: Any) -> None:
-            await _abort(context, no_such_method(handler_call_details.method))
+            error = no_such_method(handler_call_details.method)
+            await _abort(context, error, Call())
 
         return grpc.stream_stream_rpc_method_handler(refuse)
 
@@ -116,19 +117,26 @@ def _handler(
 
     async def unary(_: object, context: Any) -> bytes:
         with traffic:
+            call = _call(context)
             try:
-                return await dispatcher.unary(path, await _request(context), _call(context))
+                reply = await dispatcher.unary(path, await _request(context), call)
             except ConvoyError as error:
-                await _abort(context, error)
+                await _abort(context, error, call)
+            if call.trailers:
+                context.set_trailing_metadata(tuple(call.trailers.items()))
+            return reply
 
     async def stream(_: object, context: Any) -> AsyncIterator[bytes]:
         with traffic:
+            call = _call(context)
             try:
                 request = await _request(context)
-                async for reply in dispatcher.stream(path, request, _call(context)):
+                async for reply in dispatcher.stream(path, request, call):
                     yield reply
             except ConvoyError as error:
-                await _abort(context, error)
+                await _abort(context, error, call)
+            if call.trailers:
+                context.set_trailing_metadata(tuple(call.trailers.items()))
 
     if method.server_streaming:
         return grpc.stream_stream_rpc_method_handler(stream)
@@ -152,11 +160,12 @@ def _bidirectional(
 ) -> "grpc.RpcMethodHandler[Any, Any]":
     async def stream(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
         with traffic:
+            call = _call(context)
             try:
-                async for reply in answer(requests, _call(context)):
+                async for reply in answer(requests, call):
                     yield reply
             except ConvoyError as error:
-                await _abort(context, error)
+                await _abort(context, error, call)
 
     return grpc.stream_stream_rpc_method_handler(stream)
 
@@ -171,9 +180,10 @@ def _call(context: Any) -> Call:
     )
 
 
-async def _abort(context: Any, error: ConvoyError) -> NoReturn:
+async def _abort(context: Any, error: ConvoyError, call: Call) -> NoReturn:
     """End the call with a rich status."""
     status = to_status(brief(error))
-    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+    details = ("grpc-status-details-bin", status.SerializeToString())
+    context.set_trailing_metadata((details, *call.trailers.items()))
     await context.abort(CODES[status.code], status.message)
     raise AssertionError("abort raises")

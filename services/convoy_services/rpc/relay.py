@@ -74,20 +74,21 @@ class _Calls:
         try:
             if not is_streaming(start.method):
                 message = await self._dispatcher.unary(start.method, start.request, call)
-                await stream.reply(pb.RelayReply(id=call_id, message=message, end=True))
+                end = pb.RelayReply(id=call_id, message=message, end=True, trailers=call.trailers)
+                await stream.reply(end)
                 return
             async for message in self._dispatcher.stream(start.method, start.request, call):
                 await stream.reply(pb.RelayReply(id=call_id, message=message))
-            await stream.reply(pb.RelayReply(id=call_id, end=True))
+            await stream.reply(pb.RelayReply(id=call_id, end=True, trailers=call.trailers))
         except ConvoyError as error:
-            await stream.reply(_failed(call_id, error))
+            await stream.reply(_failed(call_id, error, call))
         except Exception as exc:  # without a reply the client would wait, or send it again
-            await stream.reply(_failed(call_id, fault(start.method, exc)))
+            await stream.reply(_failed(call_id, fault(start.method, exc), call))
 
     def _forget(self, call_id: int, _: object) -> None:
         del self._open[call_id]
 
 
-def _failed(call_id: int, error: ConvoyError) -> pb.RelayReply:
+def _failed(call_id: int, error: ConvoyError, call: Call) -> pb.RelayReply:
     status = to_status(error).SerializeToString()
-    return pb.RelayReply(id=call_id, status=status, end=True)
+    return pb.RelayReply(id=call_id, status=status, end=True, trailers=call.trailers)

@@ -15,7 +15,7 @@ def settings(tmp_path: Path) -> Settings:
         state=tmp_path,
         run=Path("/tmp/convoy-12345678"),
         home=tmp_path / "home",
-        ports=Ports(grpc=9000, block=20_000),
+        ports=Ports(grpc=9000, block=20_000, metrics=20_007),
         plain=False,
         attached=True,
         started=0.0,

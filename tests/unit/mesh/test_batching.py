@@ -138,7 +138,7 @@ def test_pipelines_that_share_a_deployment_share_its_slots() -> None:
         async def watch() -> None:
             nonlocal most
             while True:
-                most = max(most, mesh._slots["a"].busy)
+                most = max(most, mesh.slots["a"].busy)
                 await asyncio.sleep(0.001)
 
         watching = asyncio.create_task(watch())

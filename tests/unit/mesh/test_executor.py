@@ -12,6 +12,7 @@ from convoy_services.mesh import fault
 from convoy_services.mesh.column import Column, Columns
 from convoy_services.mesh.context import RowContext
 from convoy_services.mesh.executor import Executor
+from convoy_services.mesh.journey import Journey
 from convoy_services.mesh.table import Table
 from tests.unit.mesh.hosted import Hosted, numbers
 from tests.unit.mesh.virtual_time import simulate
@@ -135,7 +136,7 @@ def test_every_request_says_for_whom_it_runs() -> None:
             deadlines=np.array([9.0]),
             priorities=np.ones(1, np.uint8),
         )
-        await executor.run(numbers(1), rows, model_version="v7")
+        await executor.run(numbers(1), rows, model_version="v7", journey=Journey())
         sent = [link.requests[0] for link in hosted.links.values()]
         return [(r.pipeline, r.step, r.stage, r.model_version) for r in sent]
 

@@ -120,3 +120,7 @@ def test_batches_grow_where_that_costs_little() -> None:
 @pytest.mark.parametrize(("rows", "tried"), [(1, 2), (2, 1)])
 def test_where_all_were_of_one_size_another_is_tried(rows: int, tried: int) -> None:
     assert loaded(0.1, 0.0, [rows] * WINDOW).batch(0.01, 1) == tried
+
+
+def test_batches_that_take_no_time_at_all_are_not_bounded() -> None:
+    assert loaded(0.0, 0.0, (1, 2, 4)).batch(0.1, 1) > 1000

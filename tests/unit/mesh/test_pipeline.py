@@ -17,7 +17,7 @@ from tests.unit.mesh.virtual_time import simulate
 
 
 def busy(mesh: Mesh) -> dict[str, int]:
-    return {name: slots.busy for name, slots in mesh._slots.items()}
+    return {name: slots.busy for name, slots in mesh.slots.items()}
 
 
 def held(mesh: Mesh) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from convoy.client.channels import Channels
 from convoy.client.retry import Retrier
 from convoy.client.rpc_error import translated
+from convoy.timing import KEY, Timing
 
 M = TypeVar("M", bound=Message)
 
@@ -25,6 +26,8 @@ class Terms:
     deadline: float
     """Seconds on the event loop's clock."""
     metadata: Sequence[tuple[str, str | bytes]] = ()
+    timing: Timing | None = None
+    """Filled in with where the time went."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,16 +46,23 @@ class Caller:
         _check(self.timeout)
 
     def terms(
-        self, timeout: float | None, priority: int | None, metadata: Metadata | None
+        self,
+        timeout: float | None,
+        priority: int | None,
+        metadata: Metadata | None,
+        timing: Timing | None = None,
     ) -> Terms:
         """Begin a call: its time runs from now on. Raises ValueError for a wrong timeout."""
         seconds = self.timeout if timeout is None else _check(timeout)
         carried = {**self.metadata, **(metadata or {})}
         if priority is not None:
             carried["convoy-priority"] = str(int(priority))
+        if timing is not None:
+            carried[KEY] = "1"
         return Terms(
             deadline=asyncio.get_running_loop().time() + seconds,
             metadata=[(key.lower(), value) for key, value in carried.items()],
+            timing=timing,
         )
 
     async def unary(self, method: str, request: Message, response: type[M], terms: Terms) -> M:
@@ -62,9 +72,13 @@ class Caller:
         async def attempt(remaining: float) -> M:
             channel = self.channels.next()
             call: Any = channel.unary_unary(method, response_deserializer=response.FromString)
+            answer = call(data, timeout=remaining, metadata=terms.metadata)
             with translated():
-                reply: M = await call(data, timeout=remaining, metadata=terms.metadata)
-                return reply
+                try:
+                    reply: M = await answer
+                    return reply
+                finally:
+                    await _told(answer, terms.timing)
 
         return await self.retrier.call(attempt, terms.deadline)
 
@@ -85,6 +99,7 @@ class Caller:
             while reply is not None:
                 yield reply
                 reply = await _read(call)
+            await _told(call, terms.timing)
         finally:
             call.cancel()
 
@@ -93,6 +108,12 @@ async def _read(call: Any) -> Any:
     with translated():
         reply = await call.read()
     return None if reply is grpc.aio.EOF else reply
+
+
+async def _told(call: Any, timing: Timing | None) -> None:
+    """Take the timing of a call that has ended."""
+    if timing is not None and call.done():
+        timing.read(await call.trailing_metadata())
 
 
 def _check(timeout: float) -> float:

@@ -15,6 +15,7 @@ from convoy.client.inputs import several, tells_its_type, to_batch
 from convoy.client.retry import Retrier, Retry
 from convoy.code import Code
 from convoy.errors import ConvoyError
+from convoy.timing import Timing
 from convoy.v1 import embedding_pb2, pipeline_pb2
 from convoy.wire import read_batch, write_batch
 
@@ -32,7 +33,8 @@ class Client:
 
     * ``timeout``: seconds that the call may take, retries included; else the client's own;
     * ``priority``: 0 background, 1 normal (what a call without one is), 2 urgent;
-    * ``metadata``: more to send, as ``{"convoy-tenant": "acme"}``.
+    * ``metadata``: more to send, as ``{"convoy-tenant": "acme"}``;
+    * ``timing``: a ``convoy.Timing``, filled in with where the time went.
 
     Cancelling a task cancels its call. A client belongs to the event loop of its first call.
     """
@@ -78,6 +80,7 @@ class Client:
         timeout: float | None = None,
         priority: int | None = None,
         metadata: Metadata | None = None,
+        timing: Timing | None = None,
     ) -> Batch:
         """Run rows through a pipeline: ``{"text": ["a", "b"]}`` is two rows of one column.
 
@@ -88,7 +91,7 @@ class Client:
         Read a column of the result by ``result[name].numpy()``. Rows that failed are in
         ``result.failures``; ``result.raise_for_failures()`` raises when there are any.
         """
-        terms = self._caller.terms(timeout, priority, metadata)
+        terms = self._caller.terms(timeout, priority, metadata, timing)
         with self._forgetting(pipeline):
             request = pipeline_pb2.RunRequest(
                 pipeline=pipeline, outputs=several("outputs", outputs)
@@ -108,13 +111,14 @@ class Client:
         timeout: float | None = None,
         priority: int | None = None,
         metadata: Metadata | None = None,
+        timing: Timing | None = None,
     ) -> AsyncGenerator[tuple[int, Batch], None]:
         """Run rows as ``run`` does, and give each part as soon as it is there, in no fixed order.
 
         A part is the index in the request of its first row, and its results. The time runs from
         the first step of the iteration to the last. Only until the first part it is retried.
         """
-        terms = self._caller.terms(timeout, priority, metadata)
+        terms = self._caller.terms(timeout, priority, metadata, timing)
         with self._forgetting(pipeline):
             request = pipeline_pb2.RunStreamRequest(
                 pipeline=pipeline, outputs=several("outputs", outputs)
@@ -136,6 +140,7 @@ class Client:
         timeout: float | None = None,
         priority: int | None = None,
         metadata: Metadata | None = None,
+        timing: Timing | None = None,
     ) -> NDArray[np.float32]:
         """Embed texts: float32 [texts, dimensions], by default all dimensions, of length one.
 
@@ -151,6 +156,7 @@ class Client:
             timeout=timeout,
             priority=priority,
             metadata=metadata,
+            timing=timing,
         )
         vectors = np.empty((len(response.embeddings), response.dimensions), np.float32)
         for row, embedding in enumerate(response.embeddings):
@@ -182,6 +188,7 @@ class Client:
         timeout: float | None = None,
         priority: int | None = None,
         metadata: Metadata | None = None,
+        timing: Timing | None = None,
     ) -> M:
         """Call any unary method of the mesh by its full name, as generated stubs would.
 
@@ -191,7 +198,7 @@ class Client:
         """
         if not method.startswith("/"):
             raise ValueError(f"{method!r} is no full name of a method: /package.Service/Method")
-        terms = self._caller.terms(timeout, priority, metadata)
+        terms = self._caller.terms(timeout, priority, metadata, timing)
         return await self._caller.unary(method, request, response, terms)
 
     async def _describe(self, pipeline: str, terms: Terms) -> pipeline_pb2.DescribeResponse:

@@ -55,13 +55,22 @@ class RelayResponse(_message.Message):
     def __init__(self, replies: _Optional[_Iterable[_Union[RelayReply, _Mapping]]] = ...) -> None: ...
 
 class RelayReply(_message.Message):
-    __slots__ = ("id", "message", "status", "end")
+    __slots__ = ("id", "message", "status", "end", "trailers")
+    class TrailersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     ID_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     END_FIELD_NUMBER: _ClassVar[int]
+    TRAILERS_FIELD_NUMBER: _ClassVar[int]
     id: int
     message: bytes
     status: bytes
     end: bool
-    def __init__(self, id: _Optional[int] = ..., message: _Optional[bytes] = ..., status: _Optional[bytes] = ..., end: bool = ...) -> None: ...
+    trailers: _containers.ScalarMap[str, str]
+    def __init__(self, id: _Optional[int] = ..., message: _Optional[bytes] = ..., status: _Optional[bytes] = ..., end: bool = ..., trailers: _Optional[_Mapping[str, str]] = ...) -> None: ...

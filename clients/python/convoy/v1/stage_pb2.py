@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from convoy.v1 import batch_pb2 as convoy_dot_v1_dot_batch__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x63onvoy/v1/stage.proto\x12\tconvoy.v1\x1a\x15\x63onvoy/v1/batch.proto\"X\n\x0bStageReport\x12\x10\n\x08queue_us\x18\x01 \x01(\x04\x12\x12\n\ncompute_us\x18\x02 \x01(\x04\x12\x0f\n\x07\x65xpired\x18\x03 \x01(\r\x12\x12\n\nbisections\x18\x04 \x01(\r\"\x9f\x01\n\x11PreprocessRequest\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x10\n\x08pipeline\x18\x02 \x01(\t\x12\x0c\n\x04step\x18\x03 \x01(\t\x12\x15\n\rmodel_version\x18\x04 \x01(\t\x12#\n\x04rows\x18\x05 \x01(\x0b\x32\x15.convoy.v1.RowContext\x12\x1f\n\x05\x62\x61tch\x18\x06 \x01(\x0b\x32\x10.convoy.v1.Batch\"]\n\x12PreprocessResponse\x12\x1f\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x10.convoy.v1.Batch\x12&\n\x06report\x18\x02 \x01(\x0b\x32\x16.convoy.v1.StageReport\"\x9a\x01\n\x0cInferRequest\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x10\n\x08pipeline\x18\x02 \x01(\t\x12\x0c\n\x04step\x18\x03 \x01(\t\x12\x15\n\rmodel_version\x18\x04 \x01(\t\x12#\n\x04rows\x18\x05 \x01(\x0b\x32\x15.convoy.v1.RowContext\x12\x1f\n\x05\x62\x61tch\x18\x06 \x01(\x0b\x32\x10.convoy.v1.Batch\"X\n\rInferResponse\x12\x1f\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x10.convoy.v1.Batch\x12&\n\x06report\x18\x02 \x01(\x0b\x32\x16.convoy.v1.StageReport\"\xa0\x01\n\x12InferStreamRequest\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x10\n\x08pipeline\x18\x02 \x01(\t\x12\x0c\n\x04step\x18\x03 \x01(\t\x12\x15\n\rmodel_version\x18\x04 \x01(\t\x12#\n\x04rows\x18\x05 \x01(\x0b\x32\x15.convoy.v1.RowContext\x12\x1f\n\x05\x62\x61tch\x18\x06 \x01(\x0b\x32\x10.convoy.v1.Batch\"^\n\x13InferStreamResponse\x12\x1f\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x10.convoy.v1.Batch\x12&\n\x06report\x18\x02 \x01(\x0b\x32\x16.convoy.v1.StageReport\"\xa0\x01\n\x12PostprocessRequest\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x10\n\x08pipeline\x18\x02 \x01(\t\x12\x0c\n\x04step\x18\x03 \x01(\t\x12\x15\n\rmodel_version\x18\x04 \x01(\t\x12#\n\x04rows\x18\x05 \x01(\x0b\x32\x15.convoy.v1.RowContext\x12\x1f\n\x05\x62\x61tch\x18\x06 \x01(\x0b\x32\x10.convoy.v1.Batch\"^\n\x13PostprocessResponse\x12\x1f\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x10.convoy.v1.Batch\x12&\n\x06report\x18\x02 \x01(\x0b\x32\x16.convoy.v1.StageReport2^\n\x11PreprocessService\x12I\n\nPreprocess\x12\x1c.convoy.v1.PreprocessRequest\x1a\x1d.convoy.v1.PreprocessResponse2\x9e\x01\n\x10InferenceService\x12:\n\x05Infer\x12\x17.convoy.v1.InferRequest\x1a\x18.convoy.v1.InferResponse\x12N\n\x0bInferStream\x12\x1d.convoy.v1.InferStreamRequest\x1a\x1e.convoy.v1.InferStreamResponse0\x01\x32\x62\n\x12PostprocessService\x12L\n\x0bPostprocess\x12\x1d.convoy.v1.PostprocessRequest\x1a\x1e.convoy.v1.PostprocessResponseBM\n\x0cio.convoy.v1P\x01Z;github.com/convoy-mesh/convoy/clients/go/convoy/v1;convoyv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x63onvoy/v1/stage.proto\x12\tconvoy.v1\x1a\x15\x63onvoy/v1/batch.proto\"X\n\x0bStageReport\x12\x10\n\x08queue_us\x18\x01 \x01(\x04\x12\x12\n\ncompute_us\x18\x02 \x01(\x04\x12\x0f\n\x07\x65xpired\x18\x03 \x01(\r\x12\x12\n\nbisections\x18\x04 \x01(\r\"\x85\x02\n\x11PreprocessRequest\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x10\n\x08pipeline\x18\x02 \x01(\t\x12\x0c\n\x04step\x18\x03 \x01(\t\x12\x15\n\rmodel_version\x18\x04 \x01(\t\x12#\n\x04rows\x18\x05 \x01(\x0b\x32\x15.convoy.v1.RowContext\x12\x1f\n\x05\x62\x61tch\x18\x06 \x01(\x0b\x32\x10.convoy.v1.Batch\x12\x36\n\x05trace\x18\x07 \x03(\x0b\x32\'.convoy.v1.PreprocessRequest.TraceEntry\x1a,\n\nTraceEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"]\n\x12PreprocessResponse\x12\x1f\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x10.convoy.v1.Batch\x12&\n\x06report\x18\x02 \x01(\x0b\x32\x16.convoy.v1.StageReport\"\xfb\x01\n\x0cInferRequest\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x10\n\x08pipeline\x18\x02 \x01(\t\x12\x0c\n\x04step\x18\x03 \x01(\t\x12\x15\n\rmodel_version\x18\x04 \x01(\t\x12#\n\x04rows\x18\x05 \x01(\x0b\x32\x15.convoy.v1.RowContext\x12\x1f\n\x05\x62\x61tch\x18\x06 \x01(\x0b\x32\x10.convoy.v1.Batch\x12\x31\n\x05trace\x18\x07 \x03(\x0b\x32\".convoy.v1.InferRequest.TraceEntry\x1a,\n\nTraceEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"X\n\rInferResponse\x12\x1f\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x10.convoy.v1.Batch\x12&\n\x06report\x18\x02 \x01(\x0b\x32\x16.convoy.v1.StageReport\"\x87\x02\n\x12InferStreamRequest\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x10\n\x08pipeline\x18\x02 \x01(\t\x12\x0c\n\x04step\x18\x03 \x01(\t\x12\x15\n\rmodel_version\x18\x04 \x01(\t\x12#\n\x04rows\x18\x05 \x01(\x0b\x32\x15.convoy.v1.RowContext\x12\x1f\n\x05\x62\x61tch\x18\x06 \x01(\x0b\x32\x10.convoy.v1.Batch\x12\x37\n\x05trace\x18\x07 \x03(\x0b\x32(.convoy.v1.InferStreamRequest.TraceEntry\x1a,\n\nTraceEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"^\n\x13InferStreamResponse\x12\x1f\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x10.convoy.v1.Batch\x12&\n\x06report\x18\x02 \x01(\x0b\x32\x16.convoy.v1.StageReport\"\x87\x02\n\x12PostprocessRequest\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x10\n\x08pipeline\x18\x02 \x01(\t\x12\x0c\n\x04step\x18\x03 \x01(\t\x12\x15\n\rmodel_version\x18\x04 \x01(\t\x12#\n\x04rows\x18\x05 \x01(\x0b\x32\x15.convoy.v1.RowContext\x12\x1f\n\x05\x62\x61tch\x18\x06 \x01(\x0b\x32\x10.convoy.v1.Batch\x12\x37\n\x05trace\x18\x07 \x03(\x0b\x32(.convoy.v1.PostprocessRequest.TraceEntry\x1a,\n\nTraceEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"^\n\x13PostprocessResponse\x12\x1f\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x10.convoy.v1.Batch\x12&\n\x06report\x18\x02 \x01(\x0b\x32\x16.convoy.v1.StageReport2^\n\x11PreprocessService\x12I\n\nPreprocess\x12\x1c.convoy.v1.PreprocessRequest\x1a\x1d.convoy.v1.PreprocessResponse2\x9e\x01\n\x10InferenceService\x12:\n\x05Infer\x12\x17.convoy.v1.InferRequest\x1a\x18.convoy.v1.InferResponse\x12N\n\x0bInferStream\x12\x1d.convoy.v1.InferStreamRequest\x1a\x1e.convoy.v1.InferStreamResponse0\x01\x32\x62\n\x12PostprocessService\x12L\n\x0bPostprocess\x12\x1d.convoy.v1.PostprocessRequest\x1a\x1e.convoy.v1.PostprocessResponseBM\n\x0cio.convoy.v1P\x01Z;github.com/convoy-mesh/convoy/clients/go/convoy/v1;convoyv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,28 +33,44 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'convoy.v1.stage_pb2', _glob
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014io.convoy.v1P\001Z;github.com/convoy-mesh/convoy/clients/go/convoy/v1;convoyv1'
+  _globals['_PREPROCESSREQUEST_TRACEENTRY']._loaded_options = None
+  _globals['_PREPROCESSREQUEST_TRACEENTRY']._serialized_options = b'8\001'
+  _globals['_INFERREQUEST_TRACEENTRY']._loaded_options = None
+  _globals['_INFERREQUEST_TRACEENTRY']._serialized_options = b'8\001'
+  _globals['_INFERSTREAMREQUEST_TRACEENTRY']._loaded_options = None
+  _globals['_INFERSTREAMREQUEST_TRACEENTRY']._serialized_options = b'8\001'
+  _globals['_POSTPROCESSREQUEST_TRACEENTRY']._loaded_options = None
+  _globals['_POSTPROCESSREQUEST_TRACEENTRY']._serialized_options = b'8\001'
   _globals['_STAGEREPORT']._serialized_start=59
   _globals['_STAGEREPORT']._serialized_end=147
   _globals['_PREPROCESSREQUEST']._serialized_start=150
-  _globals['_PREPROCESSREQUEST']._serialized_end=309
-  _globals['_PREPROCESSRESPONSE']._serialized_start=311
-  _globals['_PREPROCESSRESPONSE']._serialized_end=404
-  _globals['_INFERREQUEST']._serialized_start=407
-  _globals['_INFERREQUEST']._serialized_end=561
-  _globals['_INFERRESPONSE']._serialized_start=563
-  _globals['_INFERRESPONSE']._serialized_end=651
-  _globals['_INFERSTREAMREQUEST']._serialized_start=654
-  _globals['_INFERSTREAMREQUEST']._serialized_end=814
-  _globals['_INFERSTREAMRESPONSE']._serialized_start=816
-  _globals['_INFERSTREAMRESPONSE']._serialized_end=910
-  _globals['_POSTPROCESSREQUEST']._serialized_start=913
-  _globals['_POSTPROCESSREQUEST']._serialized_end=1073
-  _globals['_POSTPROCESSRESPONSE']._serialized_start=1075
-  _globals['_POSTPROCESSRESPONSE']._serialized_end=1169
-  _globals['_PREPROCESSSERVICE']._serialized_start=1171
-  _globals['_PREPROCESSSERVICE']._serialized_end=1265
-  _globals['_INFERENCESERVICE']._serialized_start=1268
-  _globals['_INFERENCESERVICE']._serialized_end=1426
-  _globals['_POSTPROCESSSERVICE']._serialized_start=1428
-  _globals['_POSTPROCESSSERVICE']._serialized_end=1526
+  _globals['_PREPROCESSREQUEST']._serialized_end=411
+  _globals['_PREPROCESSREQUEST_TRACEENTRY']._serialized_start=367
+  _globals['_PREPROCESSREQUEST_TRACEENTRY']._serialized_end=411
+  _globals['_PREPROCESSRESPONSE']._serialized_start=413
+  _globals['_PREPROCESSRESPONSE']._serialized_end=506
+  _globals['_INFERREQUEST']._serialized_start=509
+  _globals['_INFERREQUEST']._serialized_end=760
+  _globals['_INFERREQUEST_TRACEENTRY']._serialized_start=367
+  _globals['_INFERREQUEST_TRACEENTRY']._serialized_end=411
+  _globals['_INFERRESPONSE']._serialized_start=762
+  _globals['_INFERRESPONSE']._serialized_end=850
+  _globals['_INFERSTREAMREQUEST']._serialized_start=853
+  _globals['_INFERSTREAMREQUEST']._serialized_end=1116
+  _globals['_INFERSTREAMREQUEST_TRACEENTRY']._serialized_start=367
+  _globals['_INFERSTREAMREQUEST_TRACEENTRY']._serialized_end=411
+  _globals['_INFERSTREAMRESPONSE']._serialized_start=1118
+  _globals['_INFERSTREAMRESPONSE']._serialized_end=1212
+  _globals['_POSTPROCESSREQUEST']._serialized_start=1215
+  _globals['_POSTPROCESSREQUEST']._serialized_end=1478
+  _globals['_POSTPROCESSREQUEST_TRACEENTRY']._serialized_start=367
+  _globals['_POSTPROCESSREQUEST_TRACEENTRY']._serialized_end=411
+  _globals['_POSTPROCESSRESPONSE']._serialized_start=1480
+  _globals['_POSTPROCESSRESPONSE']._serialized_end=1574
+  _globals['_PREPROCESSSERVICE']._serialized_start=1576
+  _globals['_PREPROCESSSERVICE']._serialized_end=1670
+  _globals['_INFERENCESERVICE']._serialized_start=1673
+  _globals['_INFERENCESERVICE']._serialized_end=1831
+  _globals['_POSTPROCESSSERVICE']._serialized_start=1833
+  _globals['_POSTPROCESSSERVICE']._serialized_end=1931
 # @@protoc_insertion_point(module_scope)

@@ -1,4 +1,5 @@
 from convoy.v1 import batch_pb2 as _batch_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Mapping as _Mapping
@@ -19,20 +20,29 @@ class StageReport(_message.Message):
     def __init__(self, queue_us: _Optional[int] = ..., compute_us: _Optional[int] = ..., expired: _Optional[int] = ..., bisections: _Optional[int] = ...) -> None: ...
 
 class PreprocessRequest(_message.Message):
-    __slots__ = ("stage", "pipeline", "step", "model_version", "rows", "batch")
+    __slots__ = ("stage", "pipeline", "step", "model_version", "rows", "batch", "trace")
+    class TraceEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     STAGE_FIELD_NUMBER: _ClassVar[int]
     PIPELINE_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
     ROWS_FIELD_NUMBER: _ClassVar[int]
     BATCH_FIELD_NUMBER: _ClassVar[int]
+    TRACE_FIELD_NUMBER: _ClassVar[int]
     stage: str
     pipeline: str
     step: str
     model_version: str
     rows: _batch_pb2.RowContext
     batch: _batch_pb2.Batch
-    def __init__(self, stage: _Optional[str] = ..., pipeline: _Optional[str] = ..., step: _Optional[str] = ..., model_version: _Optional[str] = ..., rows: _Optional[_Union[_batch_pb2.RowContext, _Mapping]] = ..., batch: _Optional[_Union[_batch_pb2.Batch, _Mapping]] = ...) -> None: ...
+    trace: _containers.ScalarMap[str, str]
+    def __init__(self, stage: _Optional[str] = ..., pipeline: _Optional[str] = ..., step: _Optional[str] = ..., model_version: _Optional[str] = ..., rows: _Optional[_Union[_batch_pb2.RowContext, _Mapping]] = ..., batch: _Optional[_Union[_batch_pb2.Batch, _Mapping]] = ..., trace: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class PreprocessResponse(_message.Message):
     __slots__ = ("batch", "report")
@@ -43,20 +53,29 @@ class PreprocessResponse(_message.Message):
     def __init__(self, batch: _Optional[_Union[_batch_pb2.Batch, _Mapping]] = ..., report: _Optional[_Union[StageReport, _Mapping]] = ...) -> None: ...
 
 class InferRequest(_message.Message):
-    __slots__ = ("stage", "pipeline", "step", "model_version", "rows", "batch")
+    __slots__ = ("stage", "pipeline", "step", "model_version", "rows", "batch", "trace")
+    class TraceEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     STAGE_FIELD_NUMBER: _ClassVar[int]
     PIPELINE_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
     ROWS_FIELD_NUMBER: _ClassVar[int]
     BATCH_FIELD_NUMBER: _ClassVar[int]
+    TRACE_FIELD_NUMBER: _ClassVar[int]
     stage: str
     pipeline: str
     step: str
     model_version: str
     rows: _batch_pb2.RowContext
     batch: _batch_pb2.Batch
-    def __init__(self, stage: _Optional[str] = ..., pipeline: _Optional[str] = ..., step: _Optional[str] = ..., model_version: _Optional[str] = ..., rows: _Optional[_Union[_batch_pb2.RowContext, _Mapping]] = ..., batch: _Optional[_Union[_batch_pb2.Batch, _Mapping]] = ...) -> None: ...
+    trace: _containers.ScalarMap[str, str]
+    def __init__(self, stage: _Optional[str] = ..., pipeline: _Optional[str] = ..., step: _Optional[str] = ..., model_version: _Optional[str] = ..., rows: _Optional[_Union[_batch_pb2.RowContext, _Mapping]] = ..., batch: _Optional[_Union[_batch_pb2.Batch, _Mapping]] = ..., trace: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class InferResponse(_message.Message):
     __slots__ = ("batch", "report")
@@ -67,20 +86,29 @@ class InferResponse(_message.Message):
     def __init__(self, batch: _Optional[_Union[_batch_pb2.Batch, _Mapping]] = ..., report: _Optional[_Union[StageReport, _Mapping]] = ...) -> None: ...
 
 class InferStreamRequest(_message.Message):
-    __slots__ = ("stage", "pipeline", "step", "model_version", "rows", "batch")
+    __slots__ = ("stage", "pipeline", "step", "model_version", "rows", "batch", "trace")
+    class TraceEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     STAGE_FIELD_NUMBER: _ClassVar[int]
     PIPELINE_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
     ROWS_FIELD_NUMBER: _ClassVar[int]
     BATCH_FIELD_NUMBER: _ClassVar[int]
+    TRACE_FIELD_NUMBER: _ClassVar[int]
     stage: str
     pipeline: str
     step: str
     model_version: str
     rows: _batch_pb2.RowContext
     batch: _batch_pb2.Batch
-    def __init__(self, stage: _Optional[str] = ..., pipeline: _Optional[str] = ..., step: _Optional[str] = ..., model_version: _Optional[str] = ..., rows: _Optional[_Union[_batch_pb2.RowContext, _Mapping]] = ..., batch: _Optional[_Union[_batch_pb2.Batch, _Mapping]] = ...) -> None: ...
+    trace: _containers.ScalarMap[str, str]
+    def __init__(self, stage: _Optional[str] = ..., pipeline: _Optional[str] = ..., step: _Optional[str] = ..., model_version: _Optional[str] = ..., rows: _Optional[_Union[_batch_pb2.RowContext, _Mapping]] = ..., batch: _Optional[_Union[_batch_pb2.Batch, _Mapping]] = ..., trace: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class InferStreamResponse(_message.Message):
     __slots__ = ("batch", "report")
@@ -91,20 +119,29 @@ class InferStreamResponse(_message.Message):
     def __init__(self, batch: _Optional[_Union[_batch_pb2.Batch, _Mapping]] = ..., report: _Optional[_Union[StageReport, _Mapping]] = ...) -> None: ...
 
 class PostprocessRequest(_message.Message):
-    __slots__ = ("stage", "pipeline", "step", "model_version", "rows", "batch")
+    __slots__ = ("stage", "pipeline", "step", "model_version", "rows", "batch", "trace")
+    class TraceEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     STAGE_FIELD_NUMBER: _ClassVar[int]
     PIPELINE_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
     ROWS_FIELD_NUMBER: _ClassVar[int]
     BATCH_FIELD_NUMBER: _ClassVar[int]
+    TRACE_FIELD_NUMBER: _ClassVar[int]
     stage: str
     pipeline: str
     step: str
     model_version: str
     rows: _batch_pb2.RowContext
     batch: _batch_pb2.Batch
-    def __init__(self, stage: _Optional[str] = ..., pipeline: _Optional[str] = ..., step: _Optional[str] = ..., model_version: _Optional[str] = ..., rows: _Optional[_Union[_batch_pb2.RowContext, _Mapping]] = ..., batch: _Optional[_Union[_batch_pb2.Batch, _Mapping]] = ...) -> None: ...
+    trace: _containers.ScalarMap[str, str]
+    def __init__(self, stage: _Optional[str] = ..., pipeline: _Optional[str] = ..., step: _Optional[str] = ..., model_version: _Optional[str] = ..., rows: _Optional[_Union[_batch_pb2.RowContext, _Mapping]] = ..., batch: _Optional[_Union[_batch_pb2.Batch, _Mapping]] = ..., trace: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class PostprocessResponse(_message.Message):
     __slots__ = ("batch", "report")

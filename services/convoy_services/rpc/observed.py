@@ -1,0 +1,61 @@
+"""What is told of each call: its span, and where its time went."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from opentelemetry import propagate, trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+
+from convoy import Code, ConvoyError
+from convoy_services.rpc.call import Call
+from convoy_services.telemetry.timing import KEY, timing
+
+_tracer = trace.get_tracer("convoy")
+
+
+@contextmanager
+def observed(method: str, call: Call) -> Iterator[None]:
+    """Trace a call as the RPC conventions have it, and tell its timing if that is asked for.
+
+    https://opentelemetry.io/docs/specs/semconv/rpc/grpc/
+    """
+    fields = propagate.get_global_textmap().fields
+    remote = Context()
+    if not fields.isdisjoint(call.metadata):
+        remote = propagate.extract(call.metadata, remote)
+    span = _tracer.start_span(method[1:], remote, SpanKind.SERVER)
+    call.context = trace.set_span_in_context(span, remote)
+    code = Code.OK
+    try:
+        yield
+    except ConvoyError as error:
+        code = error.code
+        span.set_attribute("error.type", error.reason)
+        raise
+    except BaseException:
+        code = Code.CANCELLED
+        raise
+    finally:
+        if span.is_recording():
+            _tell(span, method, code, call)
+        span.end()
+        if KEY in call.metadata and call.requests:
+            call.trailers[KEY] = timing(call.requests, time.monotonic())
+
+
+def _tell(span: Span, method: str, code: Code, call: Call) -> None:
+    service, _, name = method[1:].rpartition("/")
+    rows = sum(request.inputs.rows for request in call.requests)
+    span.set_attributes(
+        {
+            "rpc.system": "grpc",
+            "rpc.service": service,
+            "rpc.method": name,
+            "rpc.grpc.status_code": code.value,
+            "convoy.rows": rows,
+        }
+    )
+    if code is not Code.OK:
+        span.set_status(Status(StatusCode.ERROR, code.name))
