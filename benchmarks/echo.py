@@ -66,6 +66,7 @@ def cases(
     load: Worker, targets: dict[str, dict[str, Any]], in_flight: int, seconds: float
 ) -> dict[str, Measure]:
     """Give what loads each target."""
+
     def case(target: dict[str, Any]) -> Measure:
         return lambda: load.ask(
             work="echo", in_flight=in_flight, seconds=seconds, warmup=seconds / 4, **target

@@ -7,6 +7,7 @@ import grpc
 import pytest
 
 from convoy_services.local.mesh import LocalMesh
+from tests.mesh.collector import Collector
 from tests.mesh.leaks import Leaks
 
 HERE = Path(__file__).parent
@@ -24,12 +25,26 @@ def leaks() -> Iterator[Leaks]:
 
 
 @pytest.fixture(scope="session")
-def mesh() -> Iterator[LocalMesh]:
-    """The pipelines of tests/mesh/mesh.yaml."""
-    mesh = LocalMesh.start((HERE / "mesh.yaml").read_text(), name="tests", home=HERE)
+def collector() -> Iterator[Collector]:
+    """What the session's mesh sends its spans to."""
+    with Collector() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="session")
+def mesh(collector: Collector) -> Iterator[LocalMesh]:
+    """The pipelines of tests/mesh/mesh.yaml; traced are the calls whose callers are."""
+    with pytest.MonkeyPatch.context() as patch:
+        for key, value in collector.environment.items():
+            patch.setenv(key, value)
+        mesh = _start()
     mesh.wait(within=START)
     yield mesh
     mesh.stop()
+
+
+def _start() -> LocalMesh:
+    return LocalMesh.start((HERE / "mesh.yaml").read_text(), name="tests", home=HERE)
 
 
 @pytest.fixture

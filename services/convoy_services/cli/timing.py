@@ -23,7 +23,7 @@ def table(timing: "Timing") -> Table:
     for entry in timing:
         details = dict(entry.details)
         parts = [details.pop(name, "") for name in ("compute", "wait", "serialize")]
-        said = ", ".join(f"{value} {name}" for name, value in details.items())
+        said = ", ".join(f"{name} {value}" for name, value in details.items())
         name = entry.name if entry.name in ("queue", "batch", "total") else f"  {entry.name}"
         bar = "\u2501" * round(WIDTH * entry.milliseconds / longest)
         shown.add_row(name, f"{entry.milliseconds:.2f}", bar, *parts, said)

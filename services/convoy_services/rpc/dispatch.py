@@ -80,9 +80,9 @@ class Local:
     async def unary(self, method: str, request: bytes, call: Call) -> bytes:
         """Answer with one message; raises ConvoyError and nothing else."""
         entry = self._find(method)
-        if call.timeout(1) <= 0:
-            raise expired()
         with observed(method, call):
+            if call.timeout(1) <= 0:
+                raise expired()
             try:
                 reply = await entry.answer(entry.request.FromString(request), call)
             except Exception as exc:

@@ -28,16 +28,20 @@ RATE = 10.0
 
 def install(service: str) -> None:
     """Trace this process, one service of the mesh; OTEL_SDK_DISABLED=true leaves it out."""
-    if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
-        return
-    name = os.environ.get("OTEL_SERVICE_NAME", "convoy")
-    resource = Resource.create({"service.namespace": name, "service.name": f"{name}/{service}"})
+    if os.environ.get("OTEL_SDK_DISABLED", "").lower() != "true":
+        trace.set_tracer_provider(provider(service))
+
+
+def provider(service: str) -> TracerProvider:
+    """Make what samples and exports spans; raises ValueError for an exporter that there is not."""
+    mesh = os.environ.get("OTEL_SERVICE_NAME", "convoy")
+    resource = Resource.create({"service.namespace": mesh, "service.name": f"{mesh}/{service}"})
     by_rate = ParentBased(RateLimited(RATE))
     sampler = None if os.environ.get("OTEL_TRACES_SAMPLER") else by_rate
-    provider = TracerProvider(sampler=sampler, resource=resource)
+    made = TracerProvider(sampler=sampler, resource=resource)
     for processor in (ring, *_exporting()):
-        provider.add_span_processor(processor)
-    trace.set_tracer_provider(provider)
+        made.add_span_processor(processor)
+    return made
 
 
 class RateLimited(Sampler):
