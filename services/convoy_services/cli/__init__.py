@@ -2,12 +2,14 @@
 
 import typer
 
+from convoy_services.cli.bench import bench
 from convoy_services.cli.call import call
 from convoy_services.cli.check import check
 from convoy_services.cli.down import down
 from convoy_services.cli.export import export
 from convoy_services.cli.graph import graph
 from convoy_services.cli.status import status
+from convoy_services.cli.top import top
 from convoy_services.cli.trace import trace
 from convoy_services.cli.up import up
 from convoy_services.cli.update import update
@@ -19,6 +21,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (up, update, status, trace, down, call, graph, check):
+for command in (up, update, status, top, trace, down, call, bench, graph, check):
     app.command()(command)
 app.add_typer(export, name="export")

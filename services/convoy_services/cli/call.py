@@ -62,7 +62,7 @@ def call(
         ("grpc.max_receive_message_length", LONGEST),
         ("grpc.max_send_message_length", LONGEST),
     ]
-    target = target or _found(name)
+    target = target or found(name)
     with grpc.insecure_channel(target, options) as channel:
         try:
             result, told = _run(channel, pipeline, timeout, text or [], rows, file or [])
@@ -122,7 +122,8 @@ def _reason(error: Any, target: str) -> str:
     return f"{error.code().name}: {error.details()}"
 
 
-def _found(name: str) -> str:
+def found(name: str) -> str:
+    """Give the target of a mesh on this machine; ends the command where it is not there."""
     try:
         mesh = LocalMesh.find(name)
     except MeshError as exc:

@@ -1,0 +1,1 @@
+"""Loads a mesh and tells what it did: ``convoy bench``."""
