@@ -65,6 +65,7 @@ $(VENV): pyproject.toml constraints.txt
 $(VENV_TOOLS): tools/requirements.txt
 	$(PYTHON) -m venv .venv-tools
 	$(TOOLS)/pip install --quiet --requirement $<
+	$(TOOLS)/pip install --quiet --no-deps docker-compose==1.29.2 # for the Compose schema in it
 	@touch $@
 
 $(VENV_CLIENTS): tools/clients-requirements.txt

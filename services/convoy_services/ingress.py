@@ -9,6 +9,7 @@ from ray.serve.handle import DeploymentHandle
 
 from convoy_services.mesh.link import ServeLink
 from convoy_services.mesh.mesh import Mesh
+from convoy_services.mesh.observer import Observers
 from convoy_services.mesh.pipeline import Pipeline
 from convoy_services.mesh.plan import MeshPlan
 from convoy_services.rpc.call import Call
@@ -17,6 +18,7 @@ from convoy_services.rpc.forward import INGRESS
 from convoy_services.rpc.services import servicers
 from convoy_services.telemetry import endpoint, place
 from convoy_services.telemetry.metrics import Metrics
+from convoy_services.telemetry.refusals import Refusals
 from convoy_services.telemetry.tracing import install, ring
 
 PERIOD = 1.0
@@ -58,7 +60,7 @@ class Ingress:
         install(INGRESS)
         metrics = Metrics(place.folder())
         metrics.begin(plan)
-        self._mesh = _mesh = Mesh(plan, links, metrics)
+        self._mesh = _mesh = Mesh(plan, links, Observers(metrics, Refusals()))
         self._local = _dispatcher = Local(servicers(_mesh))
         self._tasks = [
             asyncio.create_task(_look(metrics, _mesh)),

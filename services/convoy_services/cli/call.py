@@ -67,7 +67,7 @@ def call(
         try:
             result, told = _run(channel, pipeline, timeout, text or [], rows, file or [])
         except grpc.RpcError as exc:
-            fail(_reason(exc, target))
+            fail(reason(exc, target))
         except (ValueError, OSError) as exc:
             fail(str(exc))
     _show(result, as_json=json_output or not out.is_terminal)
@@ -116,7 +116,8 @@ def _inputs(
     return from_elements([*texts, *(file.read_bytes() for file in files)], described)
 
 
-def _reason(error: Any, target: str) -> str:
+def reason(error: Any, target: str) -> str:
+    """Say why a call to a target failed."""
     if error.code().name == "UNAVAILABLE" and "failed to connect" in error.details():
         return f"no mesh answers on {target}; start one with `convoy up`"
     return f"{error.code().name}: {error.details()}"

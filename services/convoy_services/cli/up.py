@@ -23,6 +23,9 @@ def up(
     ] = False,
     name: MeshName = DEFAULT,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Where callers find it.")] = 9000,
+    host: Annotated[
+        str, typer.Option(help="The interface of both ports; 0.0.0.0 for all.")
+    ] = "127.0.0.1",
     metrics_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Where Prometheus finds them; 0: a free one.")
     ] = 0,
@@ -52,6 +55,7 @@ def up(
             home=file.home,
             port=port,
             metrics_port=metrics_port,
+            host=host,
             plain=plain,
             detach=detach,
         )

@@ -19,7 +19,7 @@ from convoy.v1 import pipeline_pb2, pipeline_pb2_grpc
 from convoy_services.app import assemble
 from convoy_services.local.errors import MeshError, not_started
 from convoy_services.local.events import Event, Kind
-from convoy_services.local.ports import LOOPBACK, Ports
+from convoy_services.local.ports import Ports
 from convoy_services.mesh.plan import MeshPlan
 from convoy_services.rpc.forward import APP, INGRESS
 from convoy_services.serve_config import AT_FAULT, DEPLOY_FAILED, HEALTHY, SERVICERS
@@ -34,10 +34,10 @@ _one_at_a_time = threading.Lock()
 """Held while Serve makes configurations: in two threads at once it fails (its pickling does)."""
 
 
-def start_serve(ports: Ports) -> None:
-    """Start Serve and wait for its proxies."""
+def start_serve(ports: Ports, host: str) -> None:
+    """Start Serve, with its proxies on an interface, and wait for them."""
     serve.start(
-        http_options=HTTPOptions(host=LOOPBACK, port=ports.http),
+        http_options=HTTPOptions(host=host, port=ports.http),
         grpc_options=gRPCOptions(port=ports.grpc, grpc_servicer_functions=[SERVICERS]),
     )
 

@@ -18,7 +18,7 @@ from typing import Any, Self
 from convoy_services.local import events, processes
 from convoy_services.local.errors import MeshError
 from convoy_services.local.events import Event, Kind
-from convoy_services.local.ports import Ports, is_taken
+from convoy_services.local.ports import LOOPBACK, Ports, is_taken
 from convoy_services.local.processes import Process
 from convoy_services.local.settings import Settings, environment
 from convoy_services.local.state import MeshState, ask
@@ -51,13 +51,15 @@ class LocalMesh:
         home: Path | None = None,
         port: int = 0,
         metrics_port: int = 0,
+        host: str = LOOPBACK,
         plain: bool = False,
         detach: bool = False,
     ) -> Self:
         """Begin to start the mesh that ``config``, the text of a mesh.yaml, describes.
 
         ``home`` is the folder where stages are looked for besides the installed packages and
-        where relative paths begin; a port 0 takes a free one; without ``detach`` the mesh ends
+        where relative paths begin; a port 0 takes a free one;
+        ``host`` is the interface where callers find the mesh; without ``detach`` the mesh ends
         with this process. Raises MeshError where the name or the port is taken.
         """
         state = _state(name)
@@ -75,6 +77,7 @@ class LocalMesh:
             run=Path(tempfile.mkdtemp(prefix="convoy-", dir="/tmp")),  # sockets need short paths
             home=(home or Path.cwd()).absolute(),
             ports=ports,
+            host=host,
             plain=plain,
             attached=not detach,
             started=time.time(),

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from convoy_services.local.ports import LOOPBACK, Ports
+from convoy_services.local.ports import Ports
 from convoy_services.telemetry.place import FOLDER, HOST, PORT
 
 MARK = "CONVOY_MESH"
@@ -25,6 +25,8 @@ class Settings:
     home: Path
     """The folder of mesh.yaml: stages beside it can be imported, relative paths begin there."""
     ports: Ports
+    host: str
+    """The interface where callers find it, and Prometheus its metrics."""
     plain: bool
     """Without HAProxy and throughput mode: Serve's default proxy forwards each call."""
     attached: bool
@@ -115,6 +117,7 @@ def serving(*, plain: bool) -> dict[str, str]:
         "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "5",
         "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
         "RAY_SERVE_FORCE_STOP_UNHEALTHY_REPLICAS": "1",
+        "RAY_SERVE_LOG_ENCODING": "JSON",
     }
     if plain:
         return common
@@ -151,7 +154,7 @@ def environment(settings: Settings) -> dict[str, str]:
     own = {
         MARK: str(settings.run),
         FOLDER: str(settings.run / "metrics"),
-        HOST: LOOPBACK,
+        HOST: settings.host,
         PORT: str(ports.metrics),
         "PYTHONPATH": ":".join(str(path.absolute()) for path in paths),
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",

@@ -112,7 +112,7 @@ class _Supervisor:
 
     async def _start_serve(self) -> None:
         began = time.monotonic()
-        await asyncio.to_thread(deployer.start_serve, self._settings.ports)
+        await asyncio.to_thread(deployer.start_serve, self._settings.ports, self._settings.host)
         self._event(Kind.SERVE, time.monotonic() - began)
 
     async def _deploy(self) -> None:

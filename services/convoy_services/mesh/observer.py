@@ -19,12 +19,22 @@ class Observer(Protocol):
         """A batch came to its end."""
 
 
-class _Nobody:
-    """Does not care."""
+class Observers:
+    """Tells several, one after the other."""
 
-    def ended(self, pipeline: str, request: Request, error: BaseException | None) -> None: ...
+    def __init__(self, *observers: Observer) -> None:
+        """Tell ``observers``."""
+        self._observers = observers
 
-    def landed(self, pipeline: str, journey: Journey) -> None: ...
+    def ended(self, pipeline: str, request: Request, error: BaseException | None) -> None:
+        """Tell of a request."""
+        for observer in self._observers:
+            observer.ended(pipeline, request, error)
+
+    def landed(self, pipeline: str, journey: Journey) -> None:
+        """Tell of a batch."""
+        for observer in self._observers:
+            observer.landed(pipeline, journey)
 
 
-NOBODY: Observer = _Nobody()
+NOBODY = Observers()

@@ -33,6 +33,12 @@ def headers(context: Context) -> dict[str, str]:
     return carrier
 
 
+def trace_id(context: Context) -> str:
+    """Give the trace that a context belongs to, in hex; empty where there is none."""
+    span = _span_context(context)
+    return f"{span.trace_id:032x}" if span.is_valid else ""
+
+
 def sampled(context: Context) -> bool:
     """Whether spans are to be made below this context's span."""
     return bool(_span_context(context).trace_flags.sampled)

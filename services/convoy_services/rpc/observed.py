@@ -1,5 +1,6 @@
 """What is told of each call: its span, and where its time went."""
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,8 +10,11 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from convoy import Code, ConvoyError
+from convoy_services.mesh.trace import trace_id
 from convoy_services.rpc.call import Call
 from convoy_services.telemetry.timing import KEY, timing
+
+log = logging.getLogger("ray.serve.convoy")  # so that Serve's log files take it
 
 _tracer = trace.get_tracer("convoy")
 
@@ -33,6 +37,9 @@ def observed(method: str, call: Call) -> Iterator[None]:
     except ConvoyError as error:
         code = error.code
         span.set_attribute("error.type", error.reason)
+        if fault_id := error.metadata.get("id"):
+            extra = {"fault_id": fault_id, "trace_id": trace_id(call.context), "method": method}
+            log.error("%s failed: fault %s", method, fault_id, extra=extra)
         raise
     except BaseException:
         code = Code.CANCELLED

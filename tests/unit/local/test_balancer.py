@@ -108,6 +108,7 @@ def home() -> Iterator[Home]:
             run=run,
             home=run,
             ports=ports,
+            host="127.0.0.1",
             plain=False,
             attached=True,
             started=0.0,

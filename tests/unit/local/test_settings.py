@@ -16,6 +16,7 @@ def settings(tmp_path: Path) -> Settings:
         run=Path("/tmp/convoy-12345678"),
         home=tmp_path / "home",
         ports=Ports(grpc=9000, block=20_000, metrics=20_007),
+        host="127.0.0.1",
         plain=False,
         attached=True,
         started=0.0,
