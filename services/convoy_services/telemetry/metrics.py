@@ -1,4 +1,4 @@
-"""The metrics of the mesh, as Prometheus has them; docs/metrics.md is made of this file.
+"""The metrics of the mesh, as Prometheus has them. The table of docs/observability.md is theirs.
 
 Every label has few values: what a caller can make up is none of them.
 """
@@ -153,6 +153,16 @@ SPECS = (
     Spec("gauge", "convoy_slots", "Batches that may be under way.", ("deployment",)),
     Spec("gauge", "convoy_slots_busy", "Slots that are taken.", ("deployment",)),
 )
+
+
+def markdown() -> str:
+    """Write the metrics as the table of docs/observability.md."""
+    lines = ["| metric | kind | labels | what it tells |", "|---|---|---|---|"]
+    for spec in SPECS:
+        name = f"{spec.name}_total" if spec.kind == "counter" else spec.name
+        labels = ", ".join(spec.labels)
+        lines.append(f"| `{name}` | {spec.kind} | {labels} | {spec.help} |")
+    return "\n".join(lines) + "\n"
 
 
 class Metrics:

@@ -15,7 +15,7 @@ from convoy_services.mesh.journey import Crossing, Journey
 from convoy_services.mesh.plan import Limits
 from convoy_services.mesh.request import Request
 from convoy_services.telemetry.endpoint import Node
-from convoy_services.telemetry.metrics import OTHER, REASONS, SPECS, Metrics
+from convoy_services.telemetry.metrics import OTHER, REASONS, SPECS, Metrics, markdown
 from tests.unit.mesh.simulator import Stage, chain
 from tests.unit.mesh.virtual_time import simulate
 
@@ -153,3 +153,9 @@ def test_every_metric_is_named_as_prometheus_advises() -> None:
         assert spec.help.endswith(".")
         if spec.kind == "histogram":
             assert list(spec.buckets) == sorted(spec.buckets)
+
+
+def test_the_table_of_the_docs_is_made_of_the_code() -> None:
+    """``python -c "from convoy_services.telemetry.metrics import markdown; print(markdown())"``."""
+    docs = Path(__file__).parents[3] / "docs/observability.md"
+    assert markdown() in docs.read_text()
