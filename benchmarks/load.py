@@ -36,6 +36,7 @@ async def measure(
     latencies.sort()
     return {
         "rate": len(latencies) / took,
+        "seconds": took + warmup,
         "p50_ms": statistics.median(latencies) * 1e3,
         "p99_ms": latencies[int(len(latencies) * 0.99)] * 1e3,
         "client_cpu_us": spent / len(latencies) * 1e6,
