@@ -20,7 +20,7 @@ def page(pipeline: str, results: Sequence[Result]) -> str:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise ValueError("--html needs matplotlib: pip install matplotlib") from None
+        raise ValueError("--html needs matplotlib: pip install 'convoy-mesh[plots]'") from None
     figure = Figure(figsize=(9, 3.4), layout="constrained")
     latency, where = figure.subplots(1, 2)
     _latency(latency, results)

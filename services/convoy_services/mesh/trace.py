@@ -118,16 +118,19 @@ def hop_span(batch: Context, hop: HopPlan, crossing: "Crossing") -> Iterator[dic
 def _tell(span: Span, crossing: "Crossing") -> None:
     """Write down how a crossing went."""
     report, carriage = crossing.report, crossing.carriage
-    span.set_attributes(
-        {
-            "convoy.transport": carriage.transport.value,
-            "convoy.bytes.sent": carriage.sent,
-            "convoy.bytes.received": carriage.received,
-            "convoy.serialize_us": round(carriage.serialize_s * 1e6),
-            "convoy.queue_us": report.queue_us,
-            "convoy.compute_us": report.compute_us,
-        }
-    )
+    if crossing.error:
+        span.set_status(Status(StatusCode.ERROR, crossing.error))
+    else:
+        span.set_attributes(
+            {
+                "convoy.transport": carriage.transport.value,
+                "convoy.bytes.sent": carriage.sent,
+                "convoy.bytes.received": carriage.received,
+                "convoy.serialize_us": round(carriage.serialize_s * 1e6),
+                "convoy.queue_us": report.queue_us,
+                "convoy.compute_us": report.compute_us,
+            }
+        )
     if crossing.sent_again:
         span.add_event("retry", {"convoy.rows": crossing.sent_again})
     if report.bisections:
@@ -136,8 +139,6 @@ def _tell(span: Span, crossing: "Crossing") -> None:
         span.add_event("drop", {"convoy.rows": report.expired, "convoy.reason": "late"})
     for reason, rows in crossing.fell_back.items():
         span.add_event("fallback", {"convoy.rows": rows, "convoy.reason": reason})
-    if crossing.error:
-        span.set_status(Status(StatusCode.ERROR, crossing.error))
 
 
 def compute_spans(hop: Mapping[str, str], stage: str, computed: Sequence["Computed"]) -> None:
