@@ -59,12 +59,13 @@ $(VENV): pyproject.toml constraints.txt
 	@echo 'Installing into .venv: some minutes the first time'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade pip # Debian's is too old for --group
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[serve,models,openvino,plots]' --group dev
+	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt \
+		--editable '.[serve,models,openvino,plots]' --group dev # few of its files are ever imported
 	@touch $@
 
 $(VENV_TOOLS): tools/requirements.txt
 	$(PYTHON) -m venv .venv-tools
-	$(TOOLS)/pip install --quiet --requirement $<
+	$(TOOLS)/pip install --quiet --no-compile --requirement $<
 	$(TOOLS)/pip install --quiet --no-deps docker-compose==1.29.2 # for the Compose schema in it
 	@touch $@
 

@@ -41,7 +41,7 @@ asyncio.run(main())
 
 
 def traffic(mesh: LocalMesh, pipeline: str) -> dict[str, int]:
-    counts: dict[str, int] = ask(mesh.settings.control)["traffic"][pipeline]
+    counts: dict[str, int] = ask(mesh.settings.control, "state")["traffic"][pipeline]
     return counts
 
 

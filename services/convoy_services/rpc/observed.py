@@ -17,6 +17,8 @@ from convoy_services.telemetry.timing import KEY, timing
 log = logging.getLogger("ray.serve.convoy")  # so that Serve's log files take it
 
 _tracer = trace.get_tracer("convoy")
+_FIELDS = propagate.get_global_textmap().fields
+"""The metadata that may carry a trace."""
 
 
 @contextmanager
@@ -25,9 +27,8 @@ def observed(method: str, call: Call) -> Iterator[None]:
 
     https://opentelemetry.io/docs/specs/semconv/rpc/grpc/
     """
-    fields = propagate.get_global_textmap().fields
     remote = Context()
-    if not fields.isdisjoint(call.metadata):
+    if not _FIELDS.isdisjoint(call.metadata):
         remote = propagate.extract(call.metadata, remote)
     span = _tracer.start_span(method[1:], remote, SpanKind.SERVER)
     call.context = trace.set_span_in_context(span, remote)
