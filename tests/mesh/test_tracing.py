@@ -134,7 +134,7 @@ async def test_the_last_requests_are_shown_without_a_collector(mesh: LocalMesh) 
     shown = await asyncio.to_thread(show, trace[:12])
     for part in ("trace", "PipelineService/Run", "batch echo", *(f"hop {s}" for s in STEPS)):
         assert part in shown
-    spans = json.loads(await asyncio.to_thread(show, trace, "--json"))
+    [spans] = json.loads(await asyncio.to_thread(show, trace, "--json"))
     assert {span["service"] for span in spans} >= {"convoy/ingress", "convoy/reflect"}
     assert "PIPELINE_NOT_FOUND" in await asyncio.to_thread(show, failed, "--errors")
     assert "ms" in await asyncio.to_thread(show, "--slow")

@@ -38,6 +38,8 @@ class Result(TypedDict):
     codes: dict[str, int]
     ms: dict[str, float]
     """Latencies by percentile: p50, p90, p99, p99.9; and max. Empty where none was answered."""
+    timed: int
+    """How many calls asked where their time went: one in ten."""
     hops: list[Hop]
     batch_rows: float
     """Mean rows of the batches in which the timed calls travelled."""
@@ -61,6 +63,7 @@ def result(load: str, seen: Seen) -> Result:
         rate=len(latencies) / seen.seconds,
         codes=dict(seen.codes),
         ms=_percentiles(latencies) if len(latencies) else {},
+        timed=len(seen.timings),
         hops=list(_hops(seen.timings)),
         batch_rows=float(np.mean(rows)) if rows else 0.0,
         client_cpu=seen.cpu / seen.seconds,
@@ -107,5 +110,7 @@ def _warnings(found: Result) -> Iterator[str]:
             f"calls left up to {found['client_lag_ms']:.1f} ms late: the generator cannot keep "
             "this rate; latencies count from when they were due"
         )
-    if found["answered"] < 100:
-        yield f"{found['answered']} answers are too few for a p99: run it for longer"
+    for point, due in (("p99", 100), ("p99.9", 1000)):
+        if 0 < found["answered"] < due:
+            yield f"{found['answered']} answers are too few for a {point}: run it for longer"
+            break

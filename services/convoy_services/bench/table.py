@@ -8,7 +8,7 @@ from rich.text import Text
 from convoy_services.bench.result import Hop, Result
 
 BAR = "\u2501"
-WIDTH = 24
+WIDTH = 16
 """Columns of the longest bar."""
 
 
@@ -23,16 +23,18 @@ def tables(results: Sequence[Result]) -> Iterator[Table]:
 def _latencies(results: Sequence[Result]) -> Table:
     points = next((list(result["ms"]) for result in results if result["ms"]), [])
     table = Table("load", box=None, header_style="bold", pad_edge=False)
-    for column in ("answers/s", "answered", *points, "rows a batch", "client CPU"):
-        table.add_column(column, justify="right")
+    for column in ("/s", "answers", *points, "rows", "CPU"):
+        table.add_column(column, justify="right", no_wrap=True)
     table.add_column("failed")
+    table.caption = "times in ms; rows: of the mean batch; CPU: the generator's part of a core"
+    table.caption_justify = "left"
     for result in results:
         failed = ", ".join(f"{n} {code}" for code, n in result["codes"].items() if code != "OK")
         table.add_row(
             result["load"],
             f"{result['rate']:,.1f}",
             f"{result['answered']:,}",
-            *(f"{result['ms'][point]:.1f} ms" if result["ms"] else "" for point in points),
+            *(f"{result['ms'][point]:.1f}" if result["ms"] else "" for point in points),
             f"{result['batch_rows']:.1f}",
             f"{result['client_cpu']:.0%}",
             failed,
@@ -41,10 +43,9 @@ def _latencies(results: Sequence[Result]) -> Table:
 
 
 def _where(result: Result) -> Table:
-    table = Table(
-        box=None, header_style="bold", pad_edge=False, title=result["load"], title_justify="left"
-    )
-    table.add_column("mean of the timed calls")
+    title = f"{result['load']}, mean of {result['timed']} calls"
+    table = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
+    table.add_column("")
     for column in ("ms", "compute", "wait", "serialize"):
         table.add_column(column, justify="right")
     table.add_column("")

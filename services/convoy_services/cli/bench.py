@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -47,12 +48,16 @@ def bench(
     """
     from convoy import ConvoyError
 
+    results: list[Result] = []
     try:
         loads = _loads(concurrency, rate)
         seconds = _seconds(duration)
-        results = asyncio.run(
-            _run(target or found(name), pipeline, loads, seconds, rows, file, timeout)
-        )
+        if html and not html.absolute().parent.is_dir():
+            fail(f"{html.parent} is no folder")
+        with suppress(KeyboardInterrupt):  # what is finished is told
+            asyncio.run(
+                _run(results, target or found(name), pipeline, loads, seconds, rows, file, timeout)
+            )
     except (ValueError, OSError, ConvoyError) as exc:
         fail(str(exc))
     if html:
@@ -96,10 +101,12 @@ def _seconds(duration: str) -> float:
     try:
         return float(TypeAdapter(Seconds).validate_python(duration))
     except ValidationError as exc:
-        raise ValueError(f"--duration: {exc.errors()[0]['ctx']['error']}") from None
+        wrong = exc.errors()[0]["msg"].removeprefix("Value error, ")
+        raise ValueError(f"--duration: {wrong}") from None
 
 
 async def _run(
+    results: "list[Result]",
     target: str,
     pipeline: str,
     loads: list[Load],
@@ -107,13 +114,13 @@ async def _run(
     rows: int,
     file: Path | None,
     timeout: float,
-) -> "list[Result]":
+) -> None:
+    """Load the pipeline in every way, one after the other, and add what was found."""
     from convoy import Client
     from convoy.client import Retry
     from convoy_services.bench.load import closed, opened, sending
     from convoy_services.bench.result import result
 
-    results = []
     async with Client(target, retry=Retry(burst=0)) as client:
         send = sending(client, pipeline, await _batches(client, pipeline, rows, file), timeout)
         with err.status("") as status:
@@ -125,7 +132,6 @@ async def _run(
                 else:
                     seen = await opened(send, much, seconds)
                 results.append(result(load, seen))
-    return results
 
 
 async def _batches(

@@ -7,7 +7,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from convoy import Timing
 
-WIDTH = 20
+WIDTH = 12
 """Columns of the longest bar."""
 
 

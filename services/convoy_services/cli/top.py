@@ -33,7 +33,10 @@ def top(
     rates: dict[str, deque[float]] = {}
     with suppress(KeyboardInterrupt):
         try:
-            with Live(console=out, screen=not once and out.is_terminal, auto_refresh=False) as live:
+            if once:
+                out.print(screen(next(_changes(name, every)), {}))
+                return
+            with Live(console=out, screen=out.is_terminal, auto_refresh=False) as live:
                 for change in _changes(name, every):
                     for pipeline in change.now.pipelines:
                         of_one = rates.setdefault(pipeline, deque(maxlen=KEPT))
@@ -41,8 +44,6 @@ def top(
                             change.rate("convoy_request_seconds_count", pipeline=pipeline)
                         )
                     live.update(screen(change, rates), refresh=True)
-                    if once:
-                        return
         except MeshError as exc:
             fail(str(exc))
 
@@ -56,8 +57,13 @@ def _changes(name: str, every: float) -> "Iterator[Change]":
         mesh = LocalMesh.find(name)
         if mesh is None or not mesh.alive:
             raise MeshError(f"no mesh {name} is running")
-        now = Look.take(mesh)
-        if before:
-            yield Change(before, now)
-        before = now
+        try:
+            now = Look.take(mesh)
+        except MeshError:  # the ingress that had the port has ended: another takes it
+            if before is None:
+                raise
+        else:
+            if before:
+                yield Change(before, now)
+            before = now
         time.sleep(every)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from convoy_services.cli import waterfall
-from convoy_services.cli.console import fail, out
+from convoy_services.cli.console import err, fail, out
 from convoy_services.cli.mesh_name import DEFAULT, MeshName
 from convoy_services.local.errors import MeshError
 from convoy_services.local.mesh import LocalMesh
@@ -21,7 +21,7 @@ def trace(
     errors: Annotated[bool, typer.Option("--errors", help="Only those that failed.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="How many are shown.")] = 1,
     name: MeshName = DEFAULT,
-    as_json: Annotated[bool, typer.Option("--json", help="Write the spans as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write the spans, by trace.")] = False,
 ) -> None:
     """Show where the time of the last traced requests went; no collector is needed."""
     try:
@@ -31,17 +31,19 @@ def trace(
         spans = mesh.spans()
     except MeshError as exc:
         fail(str(exc))
-    requests = waterfall.requests(spans)
+    every = requests = waterfall.requests(spans)
     if trace_id:
         requests = [span for span in requests if span["trace"].startswith(trace_id)]
     if errors:
         requests = [span for span in requests if span["error"] is not None]
     requests.sort(key=waterfall.seconds if slow else waterfall.started, reverse=True)
-    if not requests:
-        fail("there is no such trace among the last ones")
-    for request in requests[:limit]:
-        tree = waterfall.tree(request, spans)
-        if as_json:
-            typer.echo(json.dumps([span for _, span in tree], indent=2))
-        else:
-            out.print(waterfall.draw(request, tree))
+    if trace_id and not requests:
+        fail(f"there is no such trace among the last {len(every)}")
+    trees = [waterfall.tree(request, spans) for request in requests[:limit]]
+    if as_json:
+        typer.echo(json.dumps([[span for _, span in tree] for tree in trees], indent=2))
+        return
+    if not trees:
+        err.print(f"none of the last {len(every)} traced calls" if every else "no traced calls yet")
+    for tree in trees:
+        out.print(waterfall.draw(tree, out.width))

@@ -7,14 +7,17 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-WIDTH = 30
-"""Columns from the beginning of a request to its end."""
+WIDTH, NARROW = 30, 14
+"""Columns from the beginning of a request to its end, the second on a narrow terminal."""
+
+ROOM = 110
+"""Columns of a terminal that is not narrow."""
 
 Span = Mapping[str, Any]
 """As ``telemetry.ring`` gives them."""
 
 SHOWN = ("rows", "batch.rows", "batch.requests", "rows.together", "transport", "queue_us")
-"""Attributes that are written beside a bar."""
+"""Attributes that are written beside a bar; on a narrow terminal the first that is there."""
 
 
 def requests(spans: Sequence[Span]) -> list[Span]:
@@ -23,6 +26,7 @@ def requests(spans: Sequence[Span]) -> list[Span]:
         span
         for span in spans
         if "rpc.method" in span["attributes"]
+        and span["attributes"]["rpc.service"] != "grpc.health.v1.Health"
         and (span["attributes"]["convoy.rows"] or span["error"] is not None)
     ]
 
@@ -54,20 +58,24 @@ def _below(span: Span, spans: Sequence[Span], depth: int) -> Iterator[tuple[int,
         yield from _below(child, spans, depth + 1)
 
 
-def draw(request: Span, tree: Sequence[tuple[int, Span]]) -> Group:
-    """Draw a request and everything below it."""
+def draw(tree: Sequence[tuple[int, Span]], room: int) -> Group:
+    """Draw a request, the first of its tree, and everything below it, in ``room`` columns."""
+    request = tree[0][1]
     begin, end = started(request), request["end_ns"]
-    scale = WIDTH / max(end - begin, 1)
+    width, shown_of = (WIDTH, len(SHOWN)) if room >= ROOM else (NARROW, 1)
+    scale = width / max(end - begin, 1)
     shown = Table(box=None, show_header=False, pad_edge=False)
     for fixed in (True, True, True, False):
         shown.add_column(no_wrap=fixed)
     for depth, span in tree:
-        left = min(max(0, round((span["start_ns"] - begin) * scale)), WIDTH - 1)
-        right = min(max(left + 1, round((span["end_ns"] - begin) * scale)), WIDTH)
+        left = min(max(0, round((span["start_ns"] - begin) * scale)), width - 1)
+        right = min(max(left + 1, round((span["end_ns"] - begin) * scale)), width)
         style = "red" if span["error"] is not None else _STYLES[min(depth, len(_STYLES) - 1)]
-        bar = Text(" " * left + "\u2501" * (right - left) + " " * (WIDTH - right), style)
+        bar = Text(" " * left + "\u2501" * (right - left) + " " * (width - right), style)
         name = Text("  " * depth + span["name"], "bold" if depth == 0 else "")
-        shown.add_row(name, bar, f"{seconds(span) * 1e3:.2f} ms", Text(_said(span), "dim"))
+        shown.add_row(
+            name, bar, f"{seconds(span) * 1e3:.2f} ms", Text(_said(span, shown_of), "dim")
+        )
         for event in span["events"]:
             told = " ".join(f"{k.removeprefix('convoy.')}={v}" for k, v in _details(event).items())
             shown.add_row(Text("  " * (depth + 1) + event["name"], "yellow"), "", "", told)
@@ -78,9 +86,11 @@ def draw(request: Span, tree: Sequence[tuple[int, Span]]) -> Group:
 _STYLES = ("cyan", "blue", "green", "magenta")
 
 
-def _said(span: Span) -> str:
+def _said(span: Span, most: int) -> str:
     attributes = {k.removeprefix("convoy."): v for k, v in span["attributes"].items()}
-    return " ".join(f"{key}={attributes[key]}" for key in SHOWN if key in attributes)
+    return " ".join(
+        f"{key}={attributes[key]}" for key in [key for key in SHOWN if key in attributes][:most]
+    )
 
 
 def _details(event: Mapping[str, Any]) -> dict[str, Any]:

@@ -230,7 +230,7 @@ class LocalMesh:
             ports=settings.ports.named(),
             pipelines=told.get("pipelines", []),
             traffic=told.get("traffic", {}),
-            start_s={e.kind.value: e.seconds for e in happened if e.kind in _MILESTONES},
+            start_s={e.kind.value: e.seconds for e in reversed(happened) if e.kind in _MILESTONES},
             deployments={
                 name: {
                     "state": deployment["state"],

@@ -17,6 +17,9 @@ from convoy_services.mesh.request import expired
 from convoy_services.mesh.table import Table
 from convoy_services.mesh.trace import hop_span
 
+GIVEN_UP = "GIVEN_UP"
+"""Why a hop ends of which nobody wants the answer any more."""
+
 NO_ROWS: Index = np.empty(0, np.int64)
 
 
@@ -149,6 +152,9 @@ class _Flight:
             except ConvoyError as error:
                 self._miss(hop, index, error, crossing)
                 crossing.error = error.reason
+            except asyncio.CancelledError:
+                crossing.error = GIVEN_UP
+                raise
             else:
                 if response is not None:
                     self._take(hop, index, response, crossing)

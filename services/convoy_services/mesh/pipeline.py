@@ -70,6 +70,7 @@ class Pipeline:
             self.statistics.fail.add(clock() - began)
             self._observer.ended(self.plan.name, request, exc)
             raise
+        request.failures = result.failures
         first = next(iter(result.failures.values()), None)
         ended = self.statistics.fail if first else self.statistics.success
         ended.add(clock() - began)

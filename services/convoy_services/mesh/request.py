@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -46,6 +46,8 @@ class Request:
     """How many rows have left the queue."""
     error: ConvoyError | None = field(default=None, init=False)
     """Why the request ended without a result."""
+    failures: Mapping[int, ConvoyError] = field(default_factory=dict, init=False)
+    """The rows of its result that have failed."""
     on_end: list[Callable[[], None]] = field(default_factory=list, init=False)
     """Called when the request ends early: whoever holds its rows lets go of them."""
     _done: asyncio.Future[Batch] = field(init=False)

@@ -71,11 +71,8 @@ def begin_batch(pipeline: str, journey: "Journey", requests: Sequence["Request"]
         links=[Link(_span_context(request.context)) for request in traced],
         start_time=nanoseconds(journey.left),
     )
-    for request in traced:
-        server = trace.get_current_span(request.context)
-        server.set_attribute("convoy.queue_us", round((journey.left - request.made) * 1e6))
-        if request is not traced[0]:
-            server.add_link(span.get_span_context())
+    for request in traced[1:]:
+        trace.get_current_span(request.context).add_link(span.get_span_context())
     return trace.set_span_in_context(span, first)
 
 

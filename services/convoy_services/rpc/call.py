@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 from opentelemetry.context import Context
 
@@ -32,6 +33,10 @@ class Call:
     """What the call asked of pipelines."""
     trailers: dict[str, str] = field(default_factory=dict)
     """Metadata of the answer."""
+
+    def another(self) -> Self:
+        """Give a call of its own for one more request of the same stream."""
+        return type(self)(deadline=self.deadline, metadata=self.metadata)
 
     def timeout(self, default: float) -> float:
         """Give the seconds that remain, or ``default``."""

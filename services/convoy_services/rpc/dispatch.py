@@ -106,9 +106,15 @@ class Local:
         return entry
 
 
+LONGEST = 128
+"""Characters of a name that a refusal repeats."""
+
+
 def no_such_method(method: str) -> ConvoyError:
     """Say that no service has a method."""
-    return ConvoyError(Code.UNIMPLEMENTED, f"there is no method {method}", "NO_SUCH_METHOD")
+    return ConvoyError(
+        Code.UNIMPLEMENTED, f"there is no method {method[:LONGEST]}", "NO_SUCH_METHOD"
+    )
 
 
 def _as_error(exc: Exception, method: str) -> ConvoyError:

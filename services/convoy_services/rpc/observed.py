@@ -20,6 +20,9 @@ _tracer = trace.get_tracer("convoy")
 _FIELDS = propagate.get_global_textmap().fields
 """The metadata that may carry a trace."""
 
+LONGEST = 8192
+"""Characters of each: as W3C bounds baggage."""
+
 
 @contextmanager
 def observed(method: str, call: Call) -> Iterator[None]:
@@ -27,9 +30,7 @@ def observed(method: str, call: Call) -> Iterator[None]:
 
     https://opentelemetry.io/docs/specs/semconv/rpc/grpc/
     """
-    remote = Context()
-    if not _FIELDS.isdisjoint(call.metadata):
-        remote = propagate.extract(call.metadata, remote)
+    remote = propagate.extract(carried, Context()) if (carried := _carried(call)) else Context()
     span = _tracer.start_span(method[1:], remote, SpanKind.SERVER)
     call.context = trace.set_span_in_context(span, remote)
     code = Code.OK
@@ -53,9 +54,16 @@ def observed(method: str, call: Call) -> Iterator[None]:
             call.trailers[KEY] = timing(call.requests, time.monotonic())
 
 
+def _carried(call: Call) -> dict[str, str]:
+    """Give the trace context and baggage that came along; what is too long is left behind."""
+    there = {key: call.metadata[key] for key in _FIELDS & call.metadata.keys()}
+    return {key: value for key, value in there.items() if len(value) <= LONGEST}
+
+
 def _tell(span: Span, method: str, code: Code, call: Call) -> None:
     service, _, name = method[1:].rpartition("/")
     rows = sum(request.inputs.rows for request in call.requests)
+    failures = [error for request in call.requests for error in request.failures.values()]
     span.set_attributes(
         {
             "rpc.system": "grpc",
@@ -65,5 +73,12 @@ def _tell(span: Span, method: str, code: Code, call: Call) -> None:
             "convoy.rows": rows,
         }
     )
+    for request in call.requests:
+        if request.journeys:
+            left = min(journey.left for journey in request.journeys)
+            span.set_attribute("convoy.queue_us", round((left - request.made) * 1e6))
     if code is not Code.OK:
         span.set_status(Status(StatusCode.ERROR, code.name))
+    elif failures:
+        span.set_attribute("error.type", failures[0].reason)
+        span.set_status(Status(StatusCode.ERROR, f"{len(failures)} of {rows} rows failed"))

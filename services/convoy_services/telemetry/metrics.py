@@ -33,6 +33,9 @@ REASONS = 64
 OTHER = "OTHER"
 """Stands for all others."""
 
+GONE = "REPLICA_UNAVAILABLE"
+"""For which hops fail, more than for any other reason."""
+
 LATE = "BUDGET_EXCEEDED"
 """For which optional steps fall back, more than for any other reason."""
 
@@ -194,6 +197,7 @@ class Metrics:
                     for hop in pipeline.hops
                     for name in ("convoy_retries", "convoy_bisections", "convoy_orphans")
                 ),
+                *(("convoy_hop_failures", hop.name, GONE) for hop in pipeline.hops),
                 *(("convoy_fallbacks", hop.name, LATE) for hop in pipeline.hops if hop.optional),
             ):
                 self._child(name, pipeline.name, *labels)

@@ -16,15 +16,15 @@ class Ring(SpanProcessor):
 
     def __init__(self) -> None:
         """Begin empty."""
-        self._spans: deque[ReadableSpan] = deque(maxlen=MOST)
+        self._spans: deque[dict[str, Any]] = deque(maxlen=MOST)
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Keep a span."""
-        self._spans.append(span)
+        """Keep what is shown of a span: not what its caller sent along."""
+        self._spans.append(_plain(span))
 
     def spans(self) -> list[dict[str, Any]]:
         """Give them as plain data, oldest first."""
-        return [_plain(span) for span in list(self._spans)]
+        return list(self._spans)
 
 
 def _plain(span: ReadableSpan) -> dict[str, Any]:

@@ -13,11 +13,15 @@ from convoy_services.mesh.fault import fault
 from convoy_services.rpc.call import Call
 from convoy_services.rpc.dispatch import Dispatcher
 from convoy_services.rpc.stream import Stream, Streams
+from convoy_services.telemetry.timing import KEY
 
 INFER = "/inference.GRPCInferenceService/ModelInfer"
 
 FINAL = "triton_final_response"
 """The response's parameter that says, as Triton does, that no more comes for its request."""
+
+TIMING = "convoy_timing"
+"""The parameter of a response that tells where its time went, where that is asked for."""
 
 Response = pb.ModelStreamInferResponse
 
@@ -87,14 +91,17 @@ class _Requests:
         before: asyncio.Task[None] | None,
     ) -> None:
         response = Response()
+        call = self._call.another()
         try:
-            reply = await self._dispatcher.unary(INFER, raw, self._call)
+            reply = await self._dispatcher.unary(INFER, raw, call)
             response.infer_response.MergeFromString(reply)
         except ConvoyError as error:
             response.error_message = str(error)
         except Exception as exc:  # without an answer the client would wait
             response.error_message = str(fault(INFER, exc))
         response.infer_response.id = request_id
+        if timing := call.trailers.get(KEY):
+            response.infer_response.parameters[TIMING].string_param = timing
         response.infer_response.parameters[FINAL].bool_param = True
         if before:
             await asyncio.wait([before])

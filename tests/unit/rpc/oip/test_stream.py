@@ -189,3 +189,21 @@ def test_ids_that_are_answered_are_forgotten() -> None:
         return client.answers
 
     assert simulate(scenario()) == [(1.0, "1"), (6.0, "1"), (11.0, "1")]
+
+
+def test_each_request_has_a_call_of_its_own() -> None:
+    """One call held on to every request of its stream, however long that was open."""
+
+    async def scenario() -> list[Call]:
+        dispatcher = Dispatcher()
+        client = Client(InferenceStream(dispatcher), Call(metadata={"convoy-tenant": "acme"}))
+        for _ in range(3):
+            client.send("0")
+        client.close()
+        await client.ended()
+        return dispatcher.calls
+
+    calls = simulate(scenario())
+    assert len({id(call) for call in calls}) == len(calls) == 3
+    assert len({id(call.requests) for call in calls}) == 3
+    assert [call.metadata for call in calls] == 3 * [{"convoy-tenant": "acme"}]
