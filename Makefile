@@ -59,8 +59,7 @@ $(VENV): pyproject.toml constraints.txt
 	@echo 'Installing into .venv: some minutes the first time'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade pip # Debian's is too old for --group
-	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt \
-		--editable '.[serve,models,openvino,plots]' --group dev # few of its files are ever imported
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[serve,models,openvino,plots]' --group dev
 	@touch $@
 
 $(VENV_TOOLS): tools/requirements.txt
