@@ -1,5 +1,6 @@
 """The whole mesh on one page: configuration → Serve application."""
 
+import os
 from typing import Any
 
 from ray import serve
@@ -18,7 +19,11 @@ COMMON: dict[str, Any] = {
     "graceful_shutdown_wait_loop_s": 0.2,
     "health_check_period_s": 1.0,
     "health_check_timeout_s": 10.0,
-    "logging_config": {"enable_access_log": False, "log_level": "WARNING"},  # a fifth of a hop
+    "logging_config": {
+        "enable_access_log": False,  # a fifth of a hop
+        "encoding": os.environ.get("CONVOY_LOG_ENCODING", "JSON"),
+        "log_level": "WARNING",
+    },
 }
 """Options of every deployment."""
 

@@ -107,8 +107,8 @@ def serving(*, plain: bool) -> dict[str, str]:
     nothing more to an ingress that has refused a connection until its health check passes. It lets
     a thousand calls share a connection, with windows that hold a batch; its own bounds would queue
     them unseen. Metadata of 64 KiB fits its buffer: what does not costs the
-    connection and every call on it; what does, gRPC's server refuses for its call alone. Logs are
-    JSON, and written as they come: there is no line a request.
+    connection and every call on it; what does, gRPC's server refuses for its call alone. Logs
+    are written as they come: there is no line a request.
     """
     common = {
         "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
@@ -118,7 +118,6 @@ def serving(*, plain: bool) -> dict[str, str]:
         "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "5",
         "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
         "RAY_SERVE_FORCE_STOP_UNHEALTHY_REPLICAS": "1",
-        "RAY_SERVE_LOG_ENCODING": "JSON",
         "RAY_SERVE_REQUEST_PATH_LOG_BUFFER_SIZE": "1",
     }
     if plain:
