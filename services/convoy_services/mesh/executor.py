@@ -23,16 +23,6 @@ GIVEN_UP = "GIVEN_UP"
 NO_ROWS: Index = np.empty(0, np.int64)
 
 
-@dataclass(slots=True)
-class Sent:
-    """Rows that went over a hop and should rather not have."""
-
-    again: int = 0
-    """Sent once more because no replica answered."""
-    orphans: int = 0
-    """Sent after their cancellation had arrived: there must be none."""
-
-
 class Executor:
     """Takes batches through hops: each starts as soon as those that it depends on are done."""
 
@@ -46,7 +36,6 @@ class Executor:
         self._pipeline = pipeline
         self._hops = tuple(hops)
         self._links = links
-        self.sent = Sent()
 
     async def run(
         self,
@@ -62,7 +51,7 @@ class Executor:
         What becomes of it is noted in ``journey``.
         """
         flight = _Flight(
-            self._pipeline, self._links, self.sent, Table(batch), rows, model_version, gone, journey
+            self._pipeline, self._links, Table(batch), rows, model_version, gone, journey
         )
         finished: set[str] = set()
         waiting = list(self._hops)
@@ -93,7 +82,6 @@ class _Flight:
 
     pipeline: str
     links: Mapping[str, Link]
-    sent: Sent
     table: Table
     rows: RowContext
     model_version: str
@@ -160,8 +148,6 @@ class _Flight:
                     self._take(hop, index, response, crossing)
             finally:
                 crossing.ended = time.monotonic()
-                self.sent.again += crossing.sent_again
-                self.sent.orphans += crossing.orphans
 
     async def _send(
         self, hop: HopPlan, index: Index, until: float, crossing: Crossing, trace: Mapping[str, str]

@@ -49,7 +49,7 @@ class Pipeline:
         self._slots = slots
         self._batcher = DynamicBatcher(self._queue, plan.limits, self._room, self._fly)
         self._kinds = {hop.name: mesh.stages[hop.steps[0].stage].kind for hop in plan.hops}
-        self.statistics = Statistics(sent=self._executor.sent)
+        self.statistics = Statistics()
         self.open = True
         """Whether it admits requests."""
         for deployment in {hop.link for hop in plan.hops}:
@@ -161,6 +161,7 @@ class Pipeline:
         finally:
             journey.landed = time.monotonic()
             end_batch(journey)
+            self.statistics.sent.add(journey)
             self._observer.landed(self.plan.name, journey)
             for piece in pieces:
                 piece.request.journeys.append(journey)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from convoy_services.mesh.executor import Sent
 from convoy_services.mesh.journey import Journey
 from convoy_services.mesh.stage import StageKind
 
@@ -31,6 +30,21 @@ class BatchStatistics:
 
     compute: dict[StageKind, Total] = field(default_factory=_totals)
     """By the kind of stage, once a batch."""
+
+
+@dataclass(slots=True)
+class Sent:
+    """Rows that went over a hop and should rather not have."""
+
+    again: int = 0
+    """Sent once more because no replica answered."""
+    orphans: int = 0
+    """Sent after their cancellation had arrived: there must be none."""
+
+    def add(self, journey: Journey) -> None:
+        """Count those of a batch, whatever became of it."""
+        self.again += sum(crossing.sent_again for crossing in journey.crossings)
+        self.orphans += sum(crossing.orphans for crossing in journey.crossings)
 
 
 @dataclass(slots=True)
