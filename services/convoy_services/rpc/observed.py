@@ -10,9 +10,10 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from convoy import Code, ConvoyError
+from convoy.timing import KEY
 from convoy_services.mesh.trace import trace_id
 from convoy_services.rpc.call import Call
-from convoy_services.telemetry.timing import KEY, timing
+from convoy_services.telemetry.timing import timing
 
 log = logging.getLogger("ray.serve.convoy")  # so that Serve's log files take it
 

@@ -8,9 +8,6 @@ from collections.abc import Iterable, Iterator
 from convoy_services.mesh.journey import Crossing, Journey
 from convoy_services.mesh.request import Request
 
-KEY = "convoy-timing"
-"""The metadata that asks for it, with any value, and the trailer that has it."""
-
 MOST = 16
 """Batches that are told of: a request of many rows travels in many."""
 

@@ -9,11 +9,11 @@ from google.protobuf.message import DecodeError
 from convoy import Code, ConvoyError
 from convoy.errors import invalid
 from convoy.oip.v2 import inference_pb2 as pb
+from convoy.timing import KEY
 from convoy_services.mesh.fault import fault
 from convoy_services.rpc.call import Call
 from convoy_services.rpc.dispatch import Dispatcher
 from convoy_services.rpc.stream import Stream, Streams
-from convoy_services.telemetry.timing import KEY
 
 INFER = "/inference.GRPCInferenceService/ModelInfer"
 
