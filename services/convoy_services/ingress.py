@@ -107,8 +107,9 @@ def _traffic(pipeline: Pipeline) -> dict[str, int]:
 
 
 async def _look(metrics: Metrics, mesh: Mesh) -> None:
-    """Keep the gauges true for as long as the process lives."""
+    """Keep gauges and versions true for as long as the process lives."""
     while True:
+        mesh.follow()
         metrics.look(mesh)
         await asyncio.sleep(PERIOD)
 

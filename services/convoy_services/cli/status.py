@@ -3,6 +3,7 @@
 import json
 import time
 from datetime import timedelta
+from functools import partial
 from textwrap import wrap
 from typing import Annotated
 
@@ -79,10 +80,15 @@ def _deployments(state: MeshState) -> Table:
             name,
             deployment["state"],
             ", ".join(f"{n} {of}" for of, n in deployment["replicas"].items()),
-            ", ".join(deployment["stages"]),
+            ", ".join(map(partial(_stage, state), deployment["stages"])),
             *(_seconds(deployment[key]) for key in ("seconds", "import_s", "load_s")),
         )
     return table
+
+
+def _stage(state: MeshState, name: str) -> str:
+    version = state["versions"].get(name)
+    return f"{name} (version {version})" if version else name
 
 
 def _processes(state: MeshState) -> Table:

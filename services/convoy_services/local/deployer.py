@@ -106,6 +106,18 @@ async def spans(deployments: Iterable[str]) -> list[dict[str, Any]]:
     return [span for replicas in told for replica in replicas for span in replica]
 
 
+async def versions(mesh: MeshPlan) -> dict[str, str]:
+    """Name the versions that are live of each stage that has such: several while they change."""
+    stages = [stage for stage in mesh.stages.values() if stage.repository]
+    names = list(dict.fromkeys(stage.deployment for stage in stages))
+    told = await asyncio.gather(*(_ask_all(name, "versions") for name in names))
+    found: dict[str, set[str]] = {stage.name: set() for stage in stages}
+    for replica in (replica for replicas in told for replica in replicas):
+        for stage, version in replica.items():
+            found[stage].add(version)
+    return {stage: ", ".join(sorted(versions)) for stage, versions in found.items()}
+
+
 async def _ask_all(deployment: str, method: str) -> list[Any]:
     """Call a method of every replica; an empty list where they do not all answer in time."""
     try:

@@ -230,6 +230,7 @@ class LocalMesh:
             ports=settings.ports.named(),
             pipelines=told.get("pipelines", []),
             traffic=told.get("traffic", {}),
+            versions=told.get("versions", {}),
             start_s={e.kind.value: e.seconds for e in reversed(happened) if e.kind in _MILESTONES},
             deployments={
                 name: {

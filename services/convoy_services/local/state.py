@@ -56,6 +56,8 @@ class MeshState(TypedDict):
     """What each pipeline has done since its ingress started: rows waiting now, requests answered
     and failed, batches that left, rows that came back, rows sent again because a replica had died,
     and orphans: rows sent after their cancellation, of which there must be none."""
+    versions: dict[str, str]
+    """The version that is live of each stage whose model has such."""
     start_s: dict[str, float]
     """How long its start took: ray, serve, and ready for the whole."""
     deployments: dict[str, DeploymentState]

@@ -171,12 +171,15 @@ class _Supervisor:
             await writer.wait_closed()
 
     async def _state(self) -> dict[str, Any]:
-        application, traffic = await asyncio.gather(deployer.status(), deployer.traffic())
+        application, traffic, versions = await asyncio.gather(
+            deployer.status(), deployer.traffic(), deployer.versions(self._mesh)
+        )
         deployments = application.deployments if application else {}
         return {
             "state": application.status if application else "STARTING",
             "pipelines": sorted(self._mesh.pipelines),
             "traffic": traffic,
+            "versions": versions,
             "deployments": {
                 name: {
                     "state": deployment.status,

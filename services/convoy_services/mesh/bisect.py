@@ -61,7 +61,10 @@ class Bisection:
             raise ValueError("a row failed that there is not")
         failures = {row: as_error(error, self._stage) for row, error in result.failures.items()}
         return Batch(
-            rows=result.rows, columns=result.select(self._produces).columns, failures=failures
+            rows=result.rows,
+            columns=result.select(self._produces).columns,
+            failures=failures,
+            degradations=result.degradations,
         )
 
     def _all_fail(self, rows: int, error: ConvoyError) -> Batch:

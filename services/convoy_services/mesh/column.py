@@ -100,7 +100,9 @@ class Column:
         return f"NaN or infinity in row {', '.join(map(str, rows[:MOST]))}{more}; take finite"
 
     def repeat(self, value: Any, rows: int) -> Tensor:
-        """Give the same value for each of ``rows`` rows."""
+        """Give the same value for each of ``rows`` rows; one number may fill a row of many."""
+        if self.shape and not self.ragged and np.ndim(value) == 0:
+            value = np.full(self.shape, value)
         one = Tensor.pack([value], self.datatype, self.shape)
         return one if rows == 1 else one.take(np.zeros(rows, np.int64))
 

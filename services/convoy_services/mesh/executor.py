@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -172,6 +172,8 @@ class _Flight:
     ) -> None:
         crossing.report, crossing.carriage = response.report, response.carriage
         batch = _homeward(hop, response.batch)
+        for d in batch.degradations:
+            crossing.fell_back[d.reason] += len(d.rows)
         if not hop.optional:
             self.table.add(index, batch)
             return
@@ -208,5 +210,5 @@ def _homeward(hop: HopPlan, batch: Batch) -> Batch:
         rows=batch.rows,
         columns={ours: batch.columns[theirs] for ours, theirs in names.items()},
         failures=batch.failures,
-        degradations=batch.degradations,
+        degradations=tuple(replace(d, step=d.step or hop.name) for d in batch.degradations),
     )

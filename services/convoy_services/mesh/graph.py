@@ -16,7 +16,7 @@ from convoy_services.config import (
 )
 from convoy_services.mesh.column import Column, Columns
 from convoy_services.mesh.hops import join
-from convoy_services.mesh.local import stage_class
+from convoy_services.mesh.loaded import stage_class
 from convoy_services.mesh.plan import (
     DeploymentPlan,
     Fallback,
@@ -26,6 +26,7 @@ from convoy_services.mesh.plan import (
     StagePlan,
     StepPlan,
 )
+from convoy_services.mesh.repository import Repository
 
 
 def plan(source: Source) -> MeshPlan:
@@ -92,6 +93,7 @@ def _stages(source: Source, problems: list[Problem]) -> dict[str, StagePlan]:
             gpus=config.gpus,
             hangs_after=config.hangs_after,
             deployment=home,
+            repository=Repository(stage.repository) if stage.repository else None,
         )
     return stages
 
@@ -171,6 +173,7 @@ class _Wiring:
         ordered = self._order(drafts)
         if self._source.knows((*self._path, "outputs")):
             self._use(drafts, config)
+        repository = self._repository(drafts)
         if len(self._problems) > before:
             return None
         steps = [self._step(draft) for draft in ordered]
@@ -188,10 +191,25 @@ class _Wiring:
                 batch_rows=config.batch.rows,
                 batch_bytes=config.batch.bytes,
             ),
+            repository=repository,
         )
 
     def _wrong(self, path: Path_, message: str) -> None:
         self._problems.append(self._source.problem(path, message))
+
+    def _repository(self, drafts: list[_Draft]) -> Repository | None:
+        """Find where the versions of the stages' models are: in one place for all of them."""
+        first: Repository | None = None
+        for draft in drafts:
+            there = draft.stage.repository
+            if first and there and there != first:
+                self._wrong(
+                    draft.path,
+                    f"{draft.stage.name} has its versions in {there.folder}, others in "
+                    f"{first.folder}: the stages of a pipeline share one repository",
+                )
+            first = first or there
+        return first
 
     def _draft(self, i: int, config: StepConfig) -> _Draft | None:
         """Find the step's stage and name its columns as the pipeline does."""

@@ -86,3 +86,11 @@ class Link(Protocol):
         response's batch.
         """
         ...
+
+
+class Deployment(Link, Protocol):
+    """A deployment, with all its replicas."""
+
+    async def bring(self, version: str) -> None:
+        """Load a version of its stages' models into every replica; raises ConvoyError."""
+        ...

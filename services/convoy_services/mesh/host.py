@@ -16,6 +16,7 @@ from opentelemetry import propagate
 from opentelemetry.context import Context
 
 from convoy import Code, ConvoyError
+from convoy_services.mesh.bisect import as_error
 from convoy_services.mesh.codec import CODECS, Payload
 from convoy_services.mesh.executor import Executor
 from convoy_services.mesh.hop import StageReport, StageRequest, StageResponse
@@ -60,6 +61,18 @@ class StageHost:
         answer = codec.write_response(response)
         return answer if isinstance(payload, bytes) else np.frombuffer(answer, np.uint8)
 
+    async def bring(self, version: str) -> None:
+        """Load a version of the model of each stage that has such, beside what there is.
+
+        Raises ConvoyError NOT_FOUND, or INTERNAL where it cannot be loaded.
+        """
+        for stage in self._stages.values():
+            if stage.plan.repository:
+                try:
+                    await stage.bring(version)
+                except Exception as exc:
+                    raise as_error(exc, stage.plan.name) from exc
+
     def check_health(self) -> None:
         """Raise TimeoutError where a stage hangs: Serve then replaces the replica."""
         for stage in self._stages.values():
@@ -68,6 +81,10 @@ class StageHost:
     def spans(self) -> list[dict[str, Any]]:
         """Give the last spans of this replica."""
         return ring.spans()
+
+    def versions(self) -> dict[str, str]:
+        """Name the version that is live here of each stage that has such."""
+        return {name: s.version for name, s in self._stages.items() if s.plan.repository}
 
     def describe(self) -> dict[str, Any]:
         """Tell the process, its greatest memory in bytes, and the seconds it took to start."""

@@ -45,6 +45,8 @@ class Journey:
     nbytes: int = 0
     """Of its input columns."""
     requests: int = 0
+    version: str = ""
+    """The version of the pipeline's models that it meets; empty where there are none."""
     left: float = 0.0
     landed: float = 0.0
     cancelled: int = 0

@@ -52,6 +52,7 @@ class ServeLink:
     def __init__(self, handle: DeploymentHandle[Any], stages: dict[str, StagePlan]) -> None:
         """Reach the host of ``stages`` by ``handle``."""
         self._stages = stages
+        self._handle = handle
         self._by_value = handle.options(
             method_name="call",
             _by_reference=False,
@@ -75,6 +76,16 @@ class ServeLink:
             return await self._send(stage, request)
         except Exception as exc:
             raise from_serve(exc, stage.name) from exc
+
+    async def bring(self, version: str) -> None:
+        """Load a version of the stages' models into every replica.
+
+        Raises ConvoyError, UNAVAILABLE where a replica does not answer.
+        """
+        try:
+            await self._handle.broadcast("bring", version).results_async()
+        except Exception as exc:
+            raise from_serve(exc, ", ".join(self._stages)) from exc
 
     async def _send(self, stage: StagePlan, request: StageRequest) -> StageResponse:
         codec = CODECS[stage.kind]

@@ -3,78 +3,89 @@
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
-from importlib import import_module
 
-import numpy as np
-
-from convoy_services.mesh.bisect import Bisection
 from convoy_services.mesh.hop import StageRequest, StageResponse
 from convoy_services.mesh.job import Job
+from convoy_services.mesh.loaded import LoadedStage
 from convoy_services.mesh.plan import StagePlan
-from convoy_services.mesh.pool import Pool
-from convoy_services.mesh.stage import Divisible, Stage
 from convoy_services.mesh.trace import compute_spans
 
-
-def stage_class(path: str) -> type[Stage]:
-    """Import the class named ``module:name``.
-
-    Raises ImportError or AttributeError where there is none, TypeError where it is no stage.
-    """
-    module, _, name = path.partition(":")
-    cls = getattr(import_module(module), name)
-    if not (isinstance(cls, type) and issubclass(cls, Stage)):
-        raise TypeError(f"{path} is not a Stage")
-    return cls
+KEPT = 120.0
+"""Seconds for which a version is kept that no batch asks for any more, once another is live."""
 
 
 class LocalStage:
-    """Runs one stage here: the link of a deployment's host to its own stages."""
+    """Runs one stage here: the link of a deployment's host to its own stages.
+
+    Where the stage's model has versions, each that batches still ask for is loaded beside the one
+    that is live.
+    """
 
     ready = True
 
     def __init__(self, plan: StagePlan, compute: ThreadPoolExecutor) -> None:
         """Make the stage; ``compute`` is the thread that all stages of the host share."""
         self.plan = plan
-        self._stage = stage_class(plan.cls)(**plan.settings)
-        self._stage.cpus, self._stage.gpus = plan.cpus, plan.gpus
-        self._bisection = Bisection(
-            plan.name, self._stage.process, plan.produces, retry=plan.idempotent
-        )
-        cut = self._stage.cut if isinstance(self._stage, Divisible) else None
-        self._pool = Pool(self._bisection, compute, cut) if plan.offload else None
+        self._compute = compute
+        self.version = plan.repository.live() if plan.repository else ""
+        """The version that is live here; empty where there are none."""
+        self._loaded = {self.version: LoadedStage(plan, self.version, compute)}
+        self._loading: dict[str, asyncio.Task[LoadedStage]] = {}
 
     def load(self) -> None:
         """Make the stage ready."""
-        self._stage.load()
-        self._stage.warm()
+        self._loaded[self.version].load()
+
+    async def bring(self, version: str) -> None:
+        """Load another version beside what there is and make it live here.
+
+        Raises ConvoyError NOT_FOUND, or what loading raises.
+        """
+        await self._find(version)
+        self.version = version
 
     def close(self) -> None:
         """Let go of what the stage holds."""
-        self._stage.close()
+        for loaded in self._loaded.values():
+            loaded.close()
 
     def check(self) -> None:
-        """Raise TimeoutError where a computation takes longer than any should."""
-        if self._pool and self._pool.busy > self.plan.hangs_after:
-            raise TimeoutError(f"stage {self.plan.name} hangs: {self._pool.busy:.0f} s")
+        """Raise TimeoutError where a computation takes longer than any should.
+
+        Let go, too, of versions that are not used any more.
+        """
+        busy = max(loaded.busy for loaded in self._loaded.values())
+        if busy > self.plan.hangs_after:
+            raise TimeoutError(f"stage {self.plan.name} hangs: {busy:.0f} s")
+        now = time.monotonic()
+        for version, loaded in list(self._loaded.items()):
+            if version != self.version and now - loaded.used > KEPT:
+                del self._loaded[version]
+                loaded.close()
 
     async def call(self, request: StageRequest) -> StageResponse:
         """Run the stage on the rows whose deadline has not passed."""
         batch = self.plan.consumes.complete(request.batch)
         self.plan.consumes.check(batch)
         job = Job(batch, request.rows, self.plan.produces)
-        if self._pool:
-            await self._pool.run(job)
-        else:
-            self._finish(job)
+        pinned = request.model_version if self.plan.repository else ""
+        loaded = self._loaded.get(pinned or self.version) or await self._find(pinned)
+        await loaded.run(job)
         compute_spans(request.trace, self.plan.name, job.computed)
         return job.response()
 
-    def _finish(self, job: Job) -> None:
-        """Do the whole job on the event loop."""
-        job.drop_late(asyncio.get_running_loop().time())
-        if rows := len(job.left):
-            started = time.perf_counter()
-            result, splits = self._bisection.run(job.waiting)
-            seconds = time.perf_counter() - started
-            job.add(np.arange(rows), result, seconds=seconds, of=rows, splits=splits)
+    async def _find(self, version: str) -> LoadedStage:
+        """Give a version, loaded in a thread of its own where it is not there yet."""
+        if version in self._loaded:
+            return self._loaded[version]
+        if version not in self._loading:
+            self._loading[version] = asyncio.create_task(self._make(version))
+            self._loading[version].add_done_callback(lambda _: self._loading.pop(version))
+        return await asyncio.shield(self._loading[version])
+
+    async def _make(self, version: str) -> LoadedStage:
+        assert self.plan.repository is not None
+        loaded = LoadedStage(self.plan, self.plan.repository.find(version), self._compute)
+        await asyncio.to_thread(loaded.load)
+        self._loaded[version] = loaded
+        return loaded

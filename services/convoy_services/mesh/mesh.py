@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 
 from convoy import Code, ConvoyError
-from convoy_services.mesh.hop import Link
+from convoy_services.mesh.hop import Deployment
 from convoy_services.mesh.observer import NOBODY, Observer
 from convoy_services.mesh.pipeline import Pipeline
 from convoy_services.mesh.plan import MeshPlan
@@ -15,7 +15,7 @@ class Mesh:
     """All pipelines of a plan, at work."""
 
     def __init__(
-        self, plan: MeshPlan, links: Mapping[str, Link], observer: Observer = NOBODY
+        self, plan: MeshPlan, links: Mapping[str, Deployment], observer: Observer = NOBODY
     ) -> None:
         """Run ``plan`` over one link to each deployment; ``observer`` is told what happens."""
         self.plan = plan
@@ -40,6 +40,32 @@ class Mesh:
                 metadata={"pipelines": known},
             )
         return pipeline
+
+    async def bring(self, name: str, version: str) -> str:
+        """Let a pipeline, and all that share its models, run with a version of them; name it.
+
+        The newest where ``version`` is empty. It is loaded everywhere first; batches that are
+        under way keep theirs. Raises ConvoyError NOT_FOUND, FAILED_PRECONDITION where nothing in
+        the pipeline has versions, or what loading raises: all stays then as it was.
+        """
+        repository = self.pipeline(name).plan.repository
+        if repository is None:
+            raise ConvoyError(
+                Code.FAILED_PRECONDITION,
+                f"no stage of the pipeline {name} has versions of a model",
+                "NO_VERSIONS",
+            )
+        version = repository.find(version)
+        concerned = {s.deployment for s in self.plan.stages.values() if s.repository == repository}
+        await asyncio.gather(*(self.links[name].bring(version) for name in concerned))
+        repository.choose(version)
+        self.follow()
+        return version
+
+    def follow(self) -> None:
+        """Take the versions that are live now, whichever ingress brought them in."""
+        for pipeline in self._pipelines.values():
+            pipeline.follow()
 
     @property
     def ready(self) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 
 import numpy as np
 
@@ -52,6 +53,9 @@ class Pipeline:
         self.statistics = Statistics()
         self.open = True
         """Whether it admits requests."""
+        self.version = ""
+        """The version of its models with which batches leave; empty where there are none."""
+        self.follow()
         for deployment in {hop.link for hop in plan.hops}:
             slots[deployment].watch(self._batcher.wake)
 
@@ -98,6 +102,12 @@ class Pipeline:
         """Whether requests are admitted, and replicas of all that none can do without are there."""
         return self.open and all(self._links[name].ready for name in self._required)
 
+    def follow(self) -> None:
+        """Let batches leave with the version that is live now."""
+        if self.plan.repository:
+            with suppress(OSError):  # it keeps what it has: each replica tells what is missing
+                self.version = self.plan.repository.live()
+
     async def drain(self) -> None:
         """Wait until no request waits or is under way."""
         await self._batcher.drain()
@@ -126,7 +136,7 @@ class Pipeline:
         left = asyncio.get_running_loop().time()
         full = self._queue.rows > 0
         self.statistics.left += 1
-        journey = Journey(requests=len(pieces), left=time.monotonic())
+        journey = Journey(requests=len(pieces), left=time.monotonic(), version=self.version)
 
         def abandon() -> None:
             if all(piece.request.ended for piece in pieces):
@@ -145,6 +155,7 @@ class Pipeline:
             table = await self._executor.run(
                 inputs,
                 _context(pieces),
+                model_version=journey.version,
                 gone=lambda: _gone(pieces),
                 journey=journey,
             )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from convoy_services.mesh.column import Columns
+from convoy_services.mesh.repository import Repository
 from convoy_services.mesh.stage import StageKind
 
 
@@ -31,6 +32,8 @@ class StagePlan:
     """Seconds after which a computation is held to hang."""
     deployment: str
     """The deployment that it runs in: its own name, or another stage's when placed with it."""
+    repository: Repository | None = None
+    """Where the versions of its model are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +152,8 @@ class PipelinePlan:
     """Each after those that it depends on."""
     hops: tuple[HopPlan, ...]
     limits: Limits
+    repository: Repository | None = None
+    """Where the versions are of its stages' models: a batch meets one and the same in each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import ClassVar
 
 from convoy import Batch
@@ -37,6 +38,12 @@ class Stage(ABC):
     """The CPUs of a replica: on the class what mesh.yaml may change, on the stage what it got."""
     gpus: float = 0
     """The GPUs of a replica, as mesh.yaml says: Ray shows it no others."""
+    repository: Path | None = None
+    """Where the versions of the stage's model are: a folder with one in each of its sub-folders
+    ``1``, ``2`` …; ``__init__`` sets it where there are such. Each version that is loaded has a
+    stage of its own."""
+    folder: Path
+    """The version that ``load`` is to bring in, where there is a repository."""
     offload: ClassVar[bool] = True
     """Whether ``process`` runs in the replica's compute thread. False only for work that takes
     well under a millisecond: it then runs on the replica's event loop."""
@@ -52,7 +59,8 @@ class Stage(ABC):
         """Turn the columns of ``consumes`` into those of ``produces``, row for row.
 
         A row that cannot be done goes into the result's ``failures``; an exception makes the
-        host look for the row at fault by halving the batch.
+        host look for the row at fault by halving the batch. Rows that are done with less than
+        there should be go into its ``degradations``, without the name of a step.
         """
 
     def close(self) -> None:

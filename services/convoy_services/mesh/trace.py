@@ -67,6 +67,7 @@ def begin_batch(pipeline: str, journey: "Journey", requests: Sequence["Request"]
             "convoy.batch.requests": journey.requests,
             "convoy.batch.rows": journey.rows,
             "convoy.batch.bytes": journey.nbytes,
+            "convoy.model_version": journey.version,
         },
         links=[Link(_span_context(request.context)) for request in traced],
         start_time=nanoseconds(journey.left),

@@ -56,6 +56,9 @@ class HostLink:
         self.responses.append(CODECS[kind].parse_response(answer))
         return self.responses[-1]
 
+    async def bring(self, version: str) -> None:
+        await self.host.bring(version)
+
     @property
     def rows(self) -> list[int]:
         """How many rows came with each request."""

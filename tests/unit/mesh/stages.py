@@ -1,6 +1,8 @@
 """Small stages, to be named in the configurations of tests."""
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -35,6 +37,26 @@ class Add(Inference):
         return self.produces.pack(
             rows=batch.rows, y=x + self._by, failures=dict.fromkeys(refused, error)
         )
+
+
+class Versioned(Inference):
+    """Adds the number in its version's file ``by``: x INT64 [] → y INT64 []."""
+
+    consumes = Columns(x=INT)
+    produces = Columns(y=INT)
+    closed: ClassVar[list[int]] = []
+
+    def __init__(self, *, model: str) -> None:
+        self.repository = Path(model)
+
+    def load(self) -> None:
+        self._by = int((self.folder / "by").read_text())
+
+    def process(self, batch: Batch) -> Batch:
+        return self.produces.pack(rows=batch.rows, y=batch["x"].array + self._by)
+
+    def close(self) -> None:
+        self.closed.append(self._by)
 
 
 class Charge(Add):

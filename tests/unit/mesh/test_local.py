@@ -14,8 +14,10 @@ from convoy_services.mesh.codec import CODECS
 from convoy_services.mesh.context import RowContext
 from convoy_services.mesh.hop import StageRequest, StageResponse
 from convoy_services.mesh.host import StageHost
-from convoy_services.mesh.local import LocalStage, stage_class
+from convoy_services.mesh.loaded import stage_class
+from convoy_services.mesh.local import LocalStage
 from convoy_services.mesh.plan import StagePlan
+from convoy_services.mesh.pool import Pool
 from convoy_services.mesh.stage import StageKind
 from tests.unit.mesh import stages
 from tests.unit.mesh.hosted import numbers
@@ -139,11 +141,9 @@ def test_a_stage_is_loaded_and_warmed_with_its_resources_and_closed_in_the_end()
 def test_a_stage_that_hangs_makes_its_replica_unhealthy(monkeypatch: pytest.MonkeyPatch) -> None:
     host = StageHost([plan("AddLater", more=", hangs_after: 5s")], [])
     host.check_health()
-    (stage,) = host._stages.values()
-    assert stage._pool
-    monkeypatch.setattr(type(stage._pool), "busy", 4.9)
+    monkeypatch.setattr(Pool, "busy", 4.9)
     host.check_health()
-    monkeypatch.setattr(type(stage._pool), "busy", 5.1)
+    monkeypatch.setattr(Pool, "busy", 5.1)
     with pytest.raises(TimeoutError, match="stage s hangs"):
         host.check_health()
 

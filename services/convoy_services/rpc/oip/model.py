@@ -11,7 +11,7 @@ from convoy_services.mesh.plan import PipelinePlan
 from convoy_services.rpc.oip.parameters import LEVELS
 
 VERSION = "1"
-"""The version of every model."""
+"""The version of every pipeline whose models have none."""
 
 PLATFORM = "convoy"
 
@@ -19,13 +19,24 @@ TYPES = {datatype: f"TYPE_{datatype}" for datatype in Datatype} | {Datatype.BYTE
 """The name in model_config.proto of each type."""
 
 
+def live(pipeline: Pipeline) -> str:
+    """Name the version with which a pipeline runs."""
+    return pipeline.version or VERSION
+
+
+def versions(pipeline: Pipeline) -> list[str]:
+    """Name the versions that there are, the oldest first."""
+    repository = pipeline.plan.repository
+    return (repository.versions() if repository else []) or [live(pipeline)]
+
+
 def find(mesh: Mesh, name: str, version: str) -> Pipeline:
-    """Give a pipeline; raises ConvoyError NOT_FOUND, for a version that there is not, too."""
+    """Give a pipeline; raises ConvoyError NOT_FOUND, for a version that is not live, too."""
     pipeline = mesh.pipeline(name)
-    if version not in {"", VERSION}:
+    if version not in {"", live(pipeline)}:
         raise ConvoyError(
             Code.NOT_FOUND,
-            f"pipeline {name} has version {VERSION} alone, not {version!r}",
+            f"pipeline {name} runs with version {live(pipeline)}, not {version[:16]!r}",
             "VERSION_NOT_FOUND",
         )
     return pipeline
@@ -44,11 +55,12 @@ def find_open(mesh: Mesh, name: str, version: str) -> Pipeline:
     return pipeline
 
 
-def metadata(plan: PipelinePlan) -> pb.ModelMetadataResponse:
+def metadata(pipeline: Pipeline) -> pb.ModelMetadataResponse:
     """Tell the tensors: rows first, of whatever number."""
+    plan = pipeline.plan
     return pb.ModelMetadataResponse(
         name=plan.name,
-        versions=[VERSION],
+        versions=[live(pipeline)],
         platform=PLATFORM,
         inputs=_tensors(plan.inputs),
         outputs=_tensors(plan.outputs),

@@ -76,7 +76,7 @@ class InferenceServicer:
         self, request: pb.ModelMetadataRequest, call: Call
     ) -> pb.ModelMetadataResponse:
         """Tell a pipeline's tensors; raises ConvoyError NOT_FOUND or UNAVAILABLE."""
-        return model.metadata(model.find_open(self._mesh, request.name, request.version).plan)
+        return model.metadata(model.find_open(self._mesh, request.name, request.version))
 
     async def ModelConfig(
         self, request: pb.ModelConfigRequest, call: Call
@@ -94,7 +94,9 @@ class InferenceServicer:
         waiting = scheduled(call, request.parameters).request(batch, pipeline.plan.limits.timeout)
         result = whole(await pipeline.run(waiting), "rows")
         response = pb.ModelInferResponse(
-            model_name=request.model_name, model_version=model.VERSION, id=request.id
+            model_name=request.model_name,
+            model_version=waiting.journeys[-1].version or model.VERSION,
+            id=request.id,
         )
         as_typed = not request.raw_input_contents
         outputs.write(result, names, response, as_typed=as_typed)
@@ -117,8 +119,8 @@ class InferenceServicer:
     async def RepositoryModelLoad(
         self, request: pb.RepositoryModelLoadRequest, call: Call
     ) -> pb.RepositoryModelLoadResponse:
-        """Open a pipeline's admission."""
-        self._repository.load(request)
+        """Open a pipeline's admission, with a version of its models where these have such."""
+        await self._repository.load(request)
         return pb.RepositoryModelLoadResponse()
 
     async def RepositoryModelUnload(

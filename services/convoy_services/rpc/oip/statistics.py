@@ -6,7 +6,7 @@ from convoy.oip.v2 import inference_pb2 as pb
 from convoy_services.mesh.pipeline import Pipeline
 from convoy_services.mesh.stage import StageKind
 from convoy_services.mesh.statistics import Total
-from convoy_services.rpc.oip.model import VERSION
+from convoy_services.rpc.oip.model import live
 
 
 def statistics(pipeline: Pipeline) -> pb.ModelStatistics:
@@ -14,7 +14,7 @@ def statistics(pipeline: Pipeline) -> pb.ModelStatistics:
     told = pipeline.statistics
     return pb.ModelStatistics(
         name=pipeline.plan.name,
-        version=VERSION,
+        version=live(pipeline),
         last_inference=round(told.last * 1e3),
         inference_count=told.rows,
         execution_count=sum(
