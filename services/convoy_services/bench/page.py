@@ -1,7 +1,7 @@
 """What a load found, as a page of its own: figures and plots, nothing to fetch."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
@@ -10,9 +10,11 @@ from convoy_services.bench.result import Result
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
 table{border-collapse:collapse;margin:1rem 0}td,th{padding:.25rem .8rem;text-align:right}
-th:first-child,td:first-child{text-align:left}tr+tr{border-top:1px solid #d8dee4}
+th:first-child,td:first-child,td:last-child{text-align:left}tr+tr{border-top:1px solid #d8dee4}
 .warning{color:#9a6700}svg{max-width:100%;height:auto}
 """
+
+PARTS = ("ms", "compute", "wait", "serialize")
 
 
 def page(pipeline: str, results: Sequence[Result]) -> str:
@@ -34,6 +36,7 @@ def page(pipeline: str, results: Sequence[Result]) -> str:
         f"</title><style>{STYLE}</style><h1>{escape(pipeline)}</h1>{_table(results)}"
         + "".join(f"<p class=warning>{escape(warning)}</p>" for warning in warnings)
         + svg[svg.index("<svg") :]
+        + _hops(results)
         + "<p>In closed loops a caller waits for its answer before it sends again. In open loops"
         " calls come at random times, and latencies count from when they were due.</html>\n"
     )
@@ -41,13 +44,51 @@ def page(pipeline: str, results: Sequence[Result]) -> str:
 
 def _table(results: Sequence[Result]) -> str:
     points = next((list(result["ms"]) for result in results if result["ms"]), [])
-    head = "".join(f"<th>{name}" for name in ("load", "answers/s", "answered", "calls", *points))
-    rows = []
-    for result in results:
-        figures = [f"{result['rate']:.1f}", f"{result['answered']}", f"{result['calls']}"]
-        figures += [f"{result['ms'][point]:.1f} ms" for point in points if result["ms"]]
-        rows.append("".join(f"<td>{figure}" for figure in [result["load"], *figures]))
-    return f"<table><tr>{head}{''.join(f'<tr>{row}' for row in rows)}</table>"
+    names = (
+        "load",
+        "answers/s",
+        "answered",
+        "calls",
+        *points,
+        "batch rows",
+        "client CPU",
+        "failed",
+    )
+    return _rows(names, (_latencies(result, points) for result in results))
+
+
+def _latencies(result: Result, points: Sequence[str]) -> list[str]:
+    failed = (f"{n} {code}" for code, n in result["codes"].items() if code != "OK")
+    return [
+        result["load"],
+        f"{result['rate']:.1f}",
+        f"{result['answered']}",
+        f"{result['calls']}",
+        *(f"{result['ms'][point]:.1f} ms" if result["ms"] else "" for point in points),
+        f"{result['batch_rows']:.1f}",
+        f"{result['client_cpu']:.0%}",
+        ", ".join(failed),
+    ]
+
+
+def _hops(results: Sequence[Result]) -> str:
+    """Tell where the time of each load went, in milliseconds of the mean call."""
+    rows = (
+        [result["load"], hop["name"], *(_ms(hop[part]) for part in PARTS)]
+        for result in results
+        for hop in result["hops"]
+    )
+    return _rows(("load", "part", *PARTS), rows)
+
+
+def _rows(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    lines = ["".join(f"<th>{escape(name)}" for name in head)]
+    lines += ["".join(f"<td>{escape(cell)}" for cell in row) for row in rows]
+    return f"<table>{''.join(f'<tr>{line}' for line in lines)}</table>"
+
+
+def _ms(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
 
 
 def _latency(axes: Any, results: Sequence[Result]) -> None:

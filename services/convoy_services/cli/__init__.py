@@ -9,6 +9,7 @@ from convoy_services.cli.down import down
 from convoy_services.cli.export import export
 from convoy_services.cli.graph import graph
 from convoy_services.cli.health import health
+from convoy_services.cli.load import load
 from convoy_services.cli.status import status
 from convoy_services.cli.top import top
 from convoy_services.cli.trace import trace
@@ -22,6 +23,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (up, update, status, top, trace, down, call, health, bench, graph, check):
+for command in (
+    *(up, update, load, status, top, trace, down),
+    *(call, health, bench, graph, check),
+):
     app.command()(command)
 app.add_typer(export, name="export")
