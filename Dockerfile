@@ -15,7 +15,7 @@ FROM base AS mesh
 # An index with builds of torch for this machine, as PyTorch's page names it; PyPI's have CUDA.
 ARG TORCH_INDEX=
 RUN .venv/bin/pip install --quiet --constraint constraints.txt ${TORCH_INDEX:+--index-url $TORCH_INDEX} torch \
-    && .venv/bin/pip install --quiet --constraint constraints.txt '.[serve,models]'
+    && .venv/bin/pip install --quiet --constraint constraints.txt '.[serve,models,recommendation]'
 USER convoy
 EXPOSE 9000 9464
 HEALTHCHECK --interval=5s --timeout=5s --start-period=120s CMD ["convoy", "health"]

@@ -59,7 +59,7 @@ $(VENV): pyproject.toml constraints.txt
 	@echo 'Installing into .venv: some minutes the first time'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade pip # Debian's is too old for --group
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[serve,models,openvino,plots]' --group dev
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[serve,models,recommendation,openvino,plots]' --group dev
 	@touch $@
 
 $(VENV_TOOLS): tools/requirements.txt

@@ -14,8 +14,6 @@ th:first-child,td:first-child,td:last-child{text-align:left}tr+tr{border-top:1px
 .warning{color:#9a6700}svg{max-width:100%;height:auto}
 """
 
-PARTS = ("ms", "compute", "wait", "serialize")
-
 
 def page(pipeline: str, results: Sequence[Result]) -> str:
     """Write the page; raises ValueError where matplotlib is not there."""
@@ -74,11 +72,15 @@ def _latencies(result: Result, points: Sequence[str]) -> list[str]:
 def _hops(results: Sequence[Result]) -> str:
     """Tell where the time of each load went, in milliseconds of the mean call."""
     rows = (
-        [result["load"], hop["name"], *(_ms(hop[part]) for part in PARTS)]
+        [
+            result["load"],
+            hop["name"],
+            *map(_ms, (hop["ms"], hop["compute"], hop["wait"], hop["serialize"])),
+        ]
         for result in results
         for hop in result["hops"]
     )
-    return _rows(("load", "part", *PARTS), rows)
+    return _rows(("load", "part", "ms", "compute", "wait", "serialize"), rows)
 
 
 def _rows(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -10,9 +10,11 @@ from convoy_services.cli.export import export
 from convoy_services.cli.graph import graph
 from convoy_services.cli.health import health
 from convoy_services.cli.load import load
+from convoy_services.cli.simulate import simulate
 from convoy_services.cli.status import status
 from convoy_services.cli.top import top
 from convoy_services.cli.trace import trace
+from convoy_services.cli.train import train
 from convoy_services.cli.up import up
 from convoy_services.cli.update import update
 
@@ -29,3 +31,5 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(export, name="export")
+app.add_typer(simulate, name="simulate")
+app.add_typer(train, name="train")

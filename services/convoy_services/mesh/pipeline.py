@@ -27,6 +27,9 @@ from convoy_services.mesh.trace import begin_batch, end_batch
 CLOSED_FOR = 1.0
 """Seconds after which it is worth asking again, here or at another ingress."""
 
+HOPE = 0.9
+"""The part of its time that a request waits for a stage without a replica to have one again."""
+
 
 class Pipeline:
     """Runs requests: they wait, travel together, and are split again."""
@@ -67,6 +70,9 @@ class Pipeline:
         """
         clock = asyncio.get_running_loop().time
         began = clock()
+        doubt = asyncio.get_running_loop().call_at(
+            began + HOPE * (request.deadline - began), self._doubt, request
+        )
         try:
             self._admit(request)
             result = await request.result()
@@ -74,6 +80,8 @@ class Pipeline:
             self.statistics.fail.add(clock() - began)
             self._observer.ended(self.plan.name, request, exc)
             raise
+        finally:
+            doubt.cancel()
         request.failures = result.failures
         first = next(iter(result.failures.values()), None)
         ended = self.statistics.fail if first else self.statistics.success
@@ -111,6 +119,20 @@ class Pipeline:
     async def drain(self) -> None:
         """Wait until no request waits or is under way."""
         await self._batcher.drain()
+
+    def _doubt(self, request: Request) -> None:
+        """End a request while there is time to say why, if a stage that it needs is not there."""
+        absent = sorted(name for name in self._required if not self._links[name].ready)
+        if absent:
+            request.end(
+                ConvoyError(
+                    Code.UNAVAILABLE,
+                    f"there is no replica of {', '.join(absent)}",
+                    "STAGE_UNAVAILABLE",
+                    absent[0],
+                    retry_after=CLOSED_FOR,
+                )
+            )
 
     def _admit(self, request: Request) -> None:
         if not self.open:

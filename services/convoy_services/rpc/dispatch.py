@@ -19,8 +19,8 @@ from convoy_services.rpc.observed import observed
 class Servicer(Protocol):
     """Answers the methods of one service, by the methods' own names: (request, call) → reply.
 
-    A server-streaming method is an asynchronous generator. Those that stream both ways are not
-    its own: a ``StreamServicer`` has them.
+    A server-streaming method is an asynchronous generator. Those whose client streams are not its
+    own: a ``StreamServicer`` has them.
     """
 
     @property
@@ -30,7 +30,7 @@ class Servicer(Protocol):
 
 
 class StreamServicer(Protocol):
-    """Answers the bidirectional methods of one service, by their own names, over a dispatcher.
+    """Answers the methods of one service whose client streams, by their own names.
 
     (serialized requests, call) → serialized replies, as asynchronous iterators.
     """

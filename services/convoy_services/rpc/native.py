@@ -14,6 +14,7 @@ from convoy_services import ingress
 from convoy_services.rpc import reflection, services
 from convoy_services.rpc.call import Call
 from convoy_services.rpc.dispatch import Dispatcher, StreamServicer, no_such_method
+from convoy_services.rpc.events import EventStream
 from convoy_services.rpc.forward import Forward
 from convoy_services.rpc.health import HealthWithoutMesh
 from convoy_services.rpc.oip.stream import InferenceStream
@@ -34,16 +35,20 @@ def add_services_to_server(_: object, server: Any) -> None:
     """
     dispatcher: Dispatcher = ingress.dispatcher() or HealthWithoutMesh(Forward())
     calls, streams = Traffic(), Traffic()
-    streaming: list[StreamServicer] = [Relay(dispatcher), InferenceStream(dispatcher)]
-    both_ways = {
-        method.full_name: _bidirectional(getattr(servicer, method.name), streams)
+    streaming: list[StreamServicer] = [
+        Relay(dispatcher),
+        InferenceStream(dispatcher),
+        EventStream(dispatcher),
+    ]
+    streams_in = {
+        method.full_name: _streaming(getattr(servicer, method.name), streams)
         for servicer in streaming
         for method in servicer.descriptor.methods
         if method.client_streaming
     }
     for service in (*services.DESCRIPTORS, Relay.descriptor):
         handlers = {
-            method.name: both_ways.get(method.full_name) or _handler(method, dispatcher, calls)
+            method.name: streams_in.get(method.full_name) or _handler(method, dispatcher, calls)
             for method in service.methods
         }
         _add(server, service.full_name, handlers)
@@ -155,7 +160,7 @@ async def _request(context: Any) -> bytes:
     return bytes(request)
 
 
-def _bidirectional(
+def _streaming(
     answer: Callable[[AsyncIterator[bytes], Call], AsyncIterator[bytes]], traffic: Traffic
 ) -> "grpc.RpcMethodHandler[Any, Any]":
     async def stream(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:

@@ -7,6 +7,7 @@ from convoy_services.rpc.embedding import EmbeddingServicer
 from convoy_services.rpc.health import HealthServicer
 from convoy_services.rpc.oip.servicer import InferenceServicer as OipServicer
 from convoy_services.rpc.pipeline import PipelineServicer
+from convoy_services.rpc.recommendation import RecommendationServicer
 from convoy_services.rpc.stage import (
     InferenceServicer,
     PostprocessServicer,
@@ -15,6 +16,7 @@ from convoy_services.rpc.stage import (
 
 _SERVICERS = (
     EmbeddingServicer,
+    RecommendationServicer,
     PipelineServicer,
     PreprocessServicer,
     InferenceServicer,
@@ -25,7 +27,10 @@ RELAY = relay_pb2.DESCRIPTOR.services_by_name["RelayService"].full_name
 DESCRIPTORS = (*(servicer.descriptor for servicer in _SERVICERS), HealthServicer.descriptor)
 NAMES = (*(service.full_name for service in DESCRIPTORS), RELAY)
 
-_PIPELINES = {EmbeddingServicer.descriptor.full_name: EmbeddingServicer.pipeline}
+_PIPELINES = {
+    servicer.descriptor.full_name: servicer.pipeline
+    for servicer in (EmbeddingServicer, RecommendationServicer)
+}
 """The pipeline that a service cannot do without."""
 
 _STREAMING = {

@@ -1,0 +1,80 @@
+"""``convoy train``: train the models of a pipeline on a log."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from convoy_services.cli.console import err, fail, out
+
+train = typer.Typer(help="Train the models of a pipeline.", no_args_is_help=True)
+
+
+@train.callback()
+def _group() -> None:
+    """Keep the command's name even while it is the only one."""
+
+
+@train.command()
+def recommendation(
+    *,
+    data: Annotated[
+        Path, typer.Option(help="A folder in the layout of MovieLens or KuaiRand, or any other.")
+    ],
+    repository: Annotated[
+        Path, typer.Option("--out", help="The model repository; the next version is written there.")
+    ],
+    columns: Annotated[
+        Path | None, typer.Option(help="Where the columns are, as YAML, in any other layout.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    texts: Annotated[
+        str, typer.Option(metavar="MODEL", help="Embed the items' titles, too, with this encoder.")
+    ] = "",
+    quick: Annotated[bool, typer.Option("--quick", help="Take few steps, to try it out.")] = False,
+    threads: Annotated[int, typer.Option(min=1)] = 1,
+) -> None:
+    """Train recall and rankers, measure them, and write the next version.
+
+    Where the folder holds the truth of `convoy simulate`, the oracle is measured, too.
+    """
+    from rich.progress import Progress, TaskID
+    from rich.table import Table
+
+    from convoy_services.recommendation.model.version import Card
+    from convoy_services.recommendation.training.card import COLUMNS, rows
+    from convoy_services.recommendation.training.log import DataError
+    from convoy_services.recommendation.training.readers import read
+    from convoy_services.recommendation.training.train import train as trained
+    from convoy_services.recommendation.training.truth import FILE, Truth
+
+    try:
+        with Progress(console=err, transient=True) as progress:
+            bars: dict[str, TaskID] = {}
+
+            def tell(stage: str, done: int, of: int) -> None:
+                if stage not in bars:
+                    bars[stage] = progress.add_task(stage, total=of)
+                progress.update(bars[stage], completed=done)
+
+            tell("read", 0, 1)
+            log = read(data, columns)
+            truth = Truth.load(data) if (data / FILE).is_file() else None
+            tell("read", 1, 1)
+            folder = trained(
+                log,
+                repository,
+                seed=seed,
+                threads=threads,
+                quick=quick,
+                text_model=texts,
+                truth=truth,
+                progress=tell,
+            )
+    except (DataError, OSError) as exc:
+        fail(str(exc))
+    table = Table("", *COLUMNS, title=f"version {folder.name}", title_justify="left")
+    for row in rows(Card.load(folder).metrics):
+        table.add_row(*row)
+    out.print(table)
+    out.print(f"{folder}")

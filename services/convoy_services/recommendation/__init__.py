@@ -1,0 +1,24 @@
+"""Recommendation: features → recall → merge → rank → rerank. mesh.yaml beside this wires them."""
+
+from convoy_services.recommendation.features import Features
+from convoy_services.recommendation.merge import Merge
+from convoy_services.recommendation.popular import RecallPopular
+from convoy_services.recommendation.rank import RankClick, RankDwell
+from convoy_services.recommendation.recall import RecallCovisit, RecallText, RecallVector
+from convoy_services.recommendation.record import Record
+from convoy_services.recommendation.rerank import Rerank
+from convoy_services.recommendation.similar import Similar
+
+__all__ = [
+    "Features",
+    "Merge",
+    "RankClick",
+    "RankDwell",
+    "RecallCovisit",
+    "RecallPopular",
+    "RecallText",
+    "RecallVector",
+    "Record",
+    "Rerank",
+    "Similar",
+]

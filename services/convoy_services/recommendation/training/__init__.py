@@ -1,0 +1,1 @@
+"""From logs to versions: readers, a simulator, training, evaluation."""
