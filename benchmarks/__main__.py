@@ -12,7 +12,7 @@ from benchmarks import machine
 from benchmarks.plot import plot
 from benchmarks.report import show
 
-SUITES = ("echo", "hop", "embedding", "startup", "overload", "observability")
+SUITES = ("echo", "hop", "embedding", "startup", "overload", "observability", "recommendation")
 
 
 def main() -> None:

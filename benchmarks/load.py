@@ -15,6 +15,8 @@ from typing import Any
 from benchmarks.worker import Line
 
 CHANNELS = 2
+EVENTS = 100
+"""Of a call."""
 TIMEOUT = 30.0
 CLOSE_TO_ONE = 0.99
 """The least cosine similarity of an embedding to float32's: bfloat16 has 0.9999."""
@@ -27,19 +29,28 @@ async def measure(
     *, work: str, in_flight: int, seconds: float, warmup: float, **target: Any
 ) -> dict[str, Any]:
     """Load one contestant; rows are one a request."""
+    steps: dict[str, list[float]] = {}
     async with AsyncExitStack() as stack:
-        send = await SENDERS[work, target["protocol"]](stack, in_flight=in_flight, **target)
+        send = await SENDERS[work, target["protocol"]](
+            stack, in_flight=in_flight, steps=steps, **target
+        )
         await _loop(send, in_flight, warmup)
+        steps.clear()
         spent = time.process_time()
-        latencies, took = await _loop(send, in_flight, seconds)
+        latencies, seconds = await _loop(send, in_flight, seconds)
         spent = time.process_time() - spent
     latencies.sort()
     return {
-        "rate": len(latencies) / took,
-        "seconds": took + warmup,
+        "rate": len(latencies) / seconds,
+        "seconds": seconds + warmup,
         "p50_ms": statistics.median(latencies) * 1e3,
         "p99_ms": latencies[int(len(latencies) * 0.99)] * 1e3,
         "client_cpu_us": spent / len(latencies) * 1e6,
+        **{
+            f"{step}_p{q}_ms": statistics.quantiles(took, n=100)[q - 1]
+            for step, took in steps.items()
+            for q in (50, 99)
+        },
     }
 
 
@@ -127,6 +138,58 @@ async def _embed_http(
     return send
 
 
+async def _recommend_grpc(
+    stack: AsyncExitStack, *, candidates: int = 0, steps: dict[str, list[float]], **target: Any
+) -> Send:
+    """Ask for recommendations; ``steps`` takes the milliseconds of each step of every call."""
+    from benchmarks.requests import requests
+    from convoy.v1 import recommendation_pb2_grpc as grpc_pb
+
+    asked = requests(candidates)
+    for request in asked:
+        request.explain = True
+    calls = await _calls(stack, grpc_pb.RecommendationServiceStub, "Recommend", **target)
+
+    async def send(i: int) -> None:
+        reply = await calls[i % len(calls)](asked[i % len(asked)])
+        if len(reply.items) != asked[0].limit or reply.degraded:
+            raise ValueError(f"{len(reply.items)} items; degraded: {list(reply.degraded)}")
+        for outcome in reply.outcomes:
+            steps.setdefault(outcome.step, []).append(outcome.seconds * 1e3)
+
+    return send
+
+
+async def _events_grpc(stack: AsyncExitStack, *, pipeline: str, **target: Any) -> Send:
+    """Send events, EVENTS a call, by the generic service: it names the store's pipeline."""
+    import numpy as np
+
+    from convoy import Batch, Tensor
+    from convoy.v1 import pipeline_pb2 as pb
+    from convoy.v1 import pipeline_pb2_grpc as grpc_pb
+    from convoy.wire import write_batch
+
+    calls = await _calls(stack, grpc_pb.PipelineServiceStub, "Run", **target)
+    chance = np.random.default_rng()
+
+    async def send(i: int) -> None:
+        columns = {
+            "user": chance.integers(1, 10_000, EVENTS),
+            "item": chance.integers(1, 100_000, EVENTS),
+            "kind": np.ones(EVENTS, np.uint8),
+            "seconds": np.zeros(EVENTS, np.float32),
+            "time": time.time_ns() // 1000 + np.arange(EVENTS),
+        }
+        request = pb.RunRequest(pipeline=pipeline)
+        packed = {name: Tensor.of(column) for name, column in columns.items()}
+        write_batch(Batch(rows=EVENTS, columns=packed), request.batch)
+        reply = await calls[i % len(calls)](request)
+        if reply.batch.failures:
+            raise ValueError(reply.batch.failures[0].failure.message)
+
+    return send
+
+
 async def _calls(
     stack: AsyncExitStack, stub: Any, method: str, *, address: str, application: str = "", **_: Any
 ) -> list[Any]:
@@ -179,6 +242,8 @@ SENDERS: dict[tuple[str, str], Any] = {
     ("echo", "http"): _echo_http,
     ("embed", "grpc"): _embed_grpc,
     ("embed", "http"): _embed_http,
+    ("recommend", "grpc"): _recommend_grpc,
+    ("events", "grpc"): _events_grpc,
 }
 
 

@@ -51,10 +51,18 @@ class Worker:
 
     def ask(self, **question: Any) -> dict[str, Any]:
         """Put a question and wait for the answer; raises RuntimeError with the worker's fault."""
+        self.tell(**question)
+        return self.hear()
+
+    def tell(self, **question: Any) -> None:
+        """Put a question, whose answer is to be heard."""
         _ = self.ready
         assert self._process.stdin
         self._process.stdin.write(json.dumps(question) + "\n")
         self._process.stdin.flush()
+
+    def hear(self) -> dict[str, Any]:
+        """Wait for the answer; raises RuntimeError with the worker's fault."""
         return self._read()
 
     def stop(self) -> None:

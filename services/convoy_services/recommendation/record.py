@@ -1,5 +1,7 @@
 """What users did, on its way into the feature store."""
 
+import time
+
 import numpy as np
 
 from convoy import Batch, Code, ConvoyError
@@ -9,6 +11,9 @@ from convoy_services.mesh.stage import Preprocess
 from convoy_services.recommendation.store import Events, Kind, StoreUnavailable, open_store
 
 KINDS = [int(kind) for kind in Kind]
+
+AHEAD = 3_600_000_000
+"""Microseconds by which a client's clock may be fast; an event of next year would stay popular."""
 
 
 class Record(Preprocess):
@@ -40,6 +45,7 @@ class Record(Preprocess):
         """Keep the events of every row that is one."""
         columns = {name: batch[name].array for name in self.consumes}
         wrong = (columns["user"] <= 0) | (columns["item"] < 0) | (columns["time"] < 0)
+        wrong |= columns["time"] > time.time_ns() // 1000 + AHEAD
         wrong |= ~np.isin(columns["kind"], KINDS) | ~(columns["seconds"] >= 0)
         failures = dict.fromkeys(np.flatnonzero(wrong).tolist(), _NO_EVENT)
         events = Events(**{name: column[~wrong] for name, column in columns.items()})
@@ -56,7 +62,8 @@ class Record(Preprocess):
 
 
 _NO_EVENT = invalid(
-    "event", "users are above zero, items and times are not negative, kinds are 0 to 2"
+    "event",
+    "users are above zero, items not negative, kinds 0 to 2, and times not in the future",
 )
 _UNAVAILABLE = ConvoyError(
     Code.UNAVAILABLE, "the feature store does not answer", "STORE_UNAVAILABLE", retry_after=1.0

@@ -51,11 +51,11 @@ class RecommendationServicer:
         """Recommend items to one user; raises ConvoyError naming each faulty field."""
         pipeline = self._mesh.pipeline(self.pipeline)
         _refuse(_faults(request))
-        inputs = pipeline.plan.inputs.admit(_inputs(request))
+        inputs = pipeline.plan.inputs.admit(to_batch(request))
         waiting = call.request(inputs, pipeline.plan.limits.timeout)
         result = whole(await pipeline.run(waiting), "request")
         return pb.RecommendResponse(
-            items=_items(result, explain=request.explain),
+            items=to_items(result, explain=request.explain),
             degraded=sorted({d.step for d in result.degradations}),
             outcomes=_outcomes(result, waiting, explain=request.explain),
             model_version=waiting.journeys[-1].version,
@@ -82,7 +82,8 @@ class RecommendationServicer:
         )
 
 
-def _inputs(request: pb.RecommendRequest) -> Batch:
+def to_batch(request: pb.RecommendRequest) -> Batch:
+    """Give the one row that a request is."""
     context, filters = request.context, request.filters
     columns = {
         "user": Tensor.pack([request.user_id], Datatype.INT64),
@@ -166,7 +167,8 @@ def _query(query: str) -> Iterator[Violation]:
         yield Violation("query", f"{len(query)} characters; the limit is {LONGEST_QUERY}")
 
 
-def _items(result: Batch, *, explain: bool) -> list[pb.RecommendedItem]:
+def to_items(result: Batch, *, explain: bool) -> list[pb.RecommendedItem]:
+    """Give the items of the one row of a result."""
     names = ("item", "score", "item_p_click", "item_dwell", "item_channels", "item_recall")
     columns = (result[name].tolist()[0] for name in names)
     return [
@@ -192,5 +194,5 @@ def _outcomes(result: Batch, waiting: Request, *, explain: bool) -> list[pb.Stag
             seconds=crossing.seconds,
         )
         for crossing in waiting.journeys[-1].crossings
-        if explain or crossing.hop in reasons
+        if (explain and crossing.rows) or crossing.hop in reasons
     ]

@@ -1,6 +1,7 @@
 """A recommender for the session: simulated logs, models trained on them, and its own mesh."""
 
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from convoy_services.recommendation.model.version import Card
 from convoy_services.recommendation.training.readers import read
 from convoy_services.recommendation.training.simulator import simulate
 from convoy_services.recommendation.training.train import train
-from tests.mesh.recommendation.redis_server import RedisServer
+from tests.redis_server import RedisServer
 
 HERE = Path(__file__).parents[3]
 START = 120.0
@@ -64,8 +65,8 @@ def catalogue(repository: Path) -> Catalogue:
 
 
 @pytest.fixture(scope="session")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+def redis() -> Iterator[RedisServer]:
+    with tempfile.TemporaryDirectory() as folder, RedisServer(Path(folder)) as server:
         yield server
 
 

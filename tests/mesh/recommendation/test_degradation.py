@@ -20,7 +20,7 @@ from convoy_services.recommendation.model.version import Card
 from tests.mesh import faults
 from tests.mesh.calls import TIMEOUT, details
 from tests.mesh.recommendation.raising_click import UNLUCKY
-from tests.mesh.recommendation.redis_server import RedisServer
+from tests.redis_server import RedisServer
 
 HISTORY = [3, 9, 27]
 

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -158,7 +159,7 @@ class SqliteStore(FeatureStore):
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         """Make what is missing; refuse what another version or half-life made."""
-        connection.execute("PRAGMA journal_mode = WAL")
+        self._write_ahead(connection)
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version not in (0, VERSION):
             told = f"the feature store is of version {version}, this is version {VERSION}"
@@ -171,6 +172,19 @@ class SqliteStore(FeatureStore):
         (half_life,) = connection.execute("SELECT half_life FROM settings").fetchone()
         if half_life != self._half_life:
             raise ValueError(f"half_life: this feature store counts with {half_life}")
+
+    def _write_ahead(self, connection: sqlite3.Connection) -> None:
+        """Turn the write-ahead log on. Where two do so at once, SQLite fails instead of waiting."""
+        deadline = time.monotonic() + self._timeout
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as exc:
+                busy = exc.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not busy or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
 
     @contextmanager
     def _work(self, mode: str = "rw") -> Iterator[sqlite3.Connection]:

@@ -5,32 +5,23 @@ from pathlib import Path
 import pytest
 
 from convoy_services.recommendation.store import FeatureStore, open_store
-from tests.unit.recommendation.store.redis_server import WITHIN, RedisServer
+from tests.redis_server import WITHIN, RedisServer
 
 Open = Callable[..., FeatureStore]
 
 
 @pytest.fixture(scope="session")
 def shared_redis() -> Iterator[RedisServer]:
-    with tempfile.TemporaryDirectory() as folder:  # pytest's are too long for a socket's path
-        server = RedisServer(Path(folder))
-        try:
-            server.start()
-            yield server
-        finally:
-            server.kill()
+    # pytest's folders are too long for a socket's path
+    with tempfile.TemporaryDirectory() as folder, RedisServer(Path(folder)) as server:
+        yield server
 
 
 @pytest.fixture
 def redis_server() -> Iterator[RedisServer]:
     """A server of the test's own, which it may kill."""
-    with tempfile.TemporaryDirectory() as folder:
-        server = RedisServer(Path(folder))
-        try:
-            server.start()
-            yield server
-        finally:
-            server.kill()
+    with tempfile.TemporaryDirectory() as folder, RedisServer(Path(folder)) as server:
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "redis"])

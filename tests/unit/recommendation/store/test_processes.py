@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,9 +12,9 @@ import numpy as np
 import pytest
 
 from convoy_services.recommendation.store import FeatureStore, StoreUnavailable, open_store
+from tests.redis_server import WITHIN, RedisServer
 from tests.unit.recommendation.store.conftest import Open
 from tests.unit.recommendation.store.model import clicked, columns, history
-from tests.unit.recommendation.store.redis_server import WITHIN, RedisServer
 
 FOREVER = 1_000_000
 ROOT = Path(__file__).parents[4]
@@ -82,8 +83,7 @@ def test_a_reader_beside_a_writer_sees_all_that_was_recorded(url: str, store: Fe
             assert len(found) >= recorded
 
 
-def test_writers_open_an_empty_store_together_and_lose_no_event(url: str, open_one: Open) -> None:
-    """Two that make the same file at once must not meet a lock."""
+def test_writers_beside_each_other_lose_no_event(url: str, open_one: Open) -> None:
     with writing(url, 1, 30) as one, writing(url, 2, 30) as two:
         for child in (one, two):
             while told(child) < 30:
@@ -93,3 +93,16 @@ def test_writers_open_an_empty_store_together_and_lose_no_event(url: str, open_o
     assert [items(store, writer) for writer in (1, 2)] == [list(range(1, 31))] * 2
     (weights,) = set(store.popular(0, 30)[1].round(5).tolist())
     assert weights == pytest.approx(2, rel=1e-3)
+
+
+def test_many_make_the_same_file_at_once(tmp_path: Path) -> None:
+    """A few in a hundred met a lock: SQLite does not wait where two turn the log on at once."""
+    together = threading.Barrier(6)
+
+    def make(folder: int) -> None:
+        together.wait(WITHIN)
+        open_store(f"sqlite:///{tmp_path}/{folder}.db", timeout=WITHIN).close()
+
+    with ThreadPoolExecutor(6) as makers:
+        for made in [makers.submit(make, n // 6) for n in range(40 * 6)]:
+            made.result()

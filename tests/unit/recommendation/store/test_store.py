@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from convoy_services.recommendation.store import Events, FeatureStore, Kind, open_store
+from tests.redis_server import WITHIN, RedisServer
 from tests.unit.recommendation.store.conftest import Open
 from tests.unit.recommendation.store.model import (
     SECOND,
@@ -22,7 +23,6 @@ from tests.unit.recommendation.store.model import (
     shown,
     watched,
 )
-from tests.unit.recommendation.store.redis_server import WITHIN, RedisServer
 
 NOW = 1_800_000_000 * SECOND
 LEAST, MOST = -(1 << 63), (1 << 63) - 1

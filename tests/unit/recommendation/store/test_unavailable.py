@@ -16,8 +16,8 @@ import redis
 from convoy_services.recommendation.store import FeatureStore, StoreUnavailable, open_store
 from convoy_services.recommendation.store.redis import RedisStore
 from convoy_services.recommendation.store.sqlite import SqliteStore
+from tests.redis_server import WITHIN, RedisServer
 from tests.unit.recommendation.store.model import clicked, columns, seen
-from tests.unit.recommendation.store.redis_server import WITHIN, RedisServer
 
 ONE = np.array([1], np.int64)
 CALLS: dict[str, Callable[[FeatureStore], object]] = {

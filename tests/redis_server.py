@@ -5,8 +5,9 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
-import pytest
 import redis
 
 WITHIN = 60.0
@@ -28,11 +29,19 @@ class RedisServer:
     def url(self) -> str:
         return f"unix://{self.socket}"
 
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.kill()
+
     def start(self) -> None:
         """Start it, and wait until it answers and has read what it kept."""
         program = shutil.which("redis-server")
-        if not program:
-            pytest.fail("redis-server is missing: apt-get install redis-server")
+        assert program, "redis-server is missing: apt-get install redis-server"
         settings = ["--port", "0", "--appendonly", "yes", "--appendfsync", "always", "--save", ""]
         places = ["--unixsocket", self.socket, "--dir", self.folder, "--logfile", "log"]
         self.process = subprocess.Popen([program, *settings, *places])
