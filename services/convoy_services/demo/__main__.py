@@ -1,109 +1,14 @@
-"""``make demo``: start a mesh, embed the standard library's docstrings, search them, stop."""
-
-import asyncio
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib.resources import files
-
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
-from rich.text import Text
+"""``make demo``: semantic search, then a recommender that learns from what users do."""
 
 from convoy_services.cli.console import out
-from convoy_services.cli.up import show
-from convoy_services.demo.corpus import Function, functions
-from convoy_services.demo.search import Search
-from convoy_services.local.mesh import LocalMesh
-
-QUESTIONS = (
-    "parse a date out of a string",
-    "remove a directory and everything in it",
-    "how long does a piece of code take to run",
-    "find the differences between two texts",
-    "wait until one of several sockets can be read",
-    "pick a random element of a list",
-)
-BEST = 3
-"""Matches shown for each question."""
+from convoy_services.demo import recommending, searching
 
 
 def main() -> None:
-    """Run the demo from start to end; a failure ends it with a traceback and no mesh behind."""
-    clock = Clock()
-    with clock.time("read the docstrings"):
-        corpus = functions()
-    out.print(f"{len(corpus)} documented functions in Python's standard library\n")
-    config = files("convoy_services").joinpath("mesh.yaml").read_text()
-    mesh = LocalMesh.start(config, name="demo")
-    try:
-        with clock.time("start the mesh"):
-            mesh.wait(show)
-        asyncio.run(search(mesh.target, corpus, clock))
-    finally:
-        out.print("stopping the mesh")
-        with clock.time("stop the mesh"):
-            mesh.stop()
-    out.print(clock.table(rows=len(corpus)))
-
-
-async def search(target: str, corpus: list[Function], clock: "Clock") -> None:
-    """Embed the corpus and answer the questions."""
-    engine = Search(target)
-    texts = [function.text for function in corpus]
-    out.print()
-    with Progress(
-        TextColumn("embedding"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=out,
-    ) as progress:
-        task = progress.add_task("", total=len(texts))
-        with clock.time("embed the docstrings"):
-            await engine.index(texts, lambda done: progress.advance(task, done))
-    for question in QUESTIONS:
-        with clock.time("answer a question"):
-            matches = await engine.ask(question, BEST)
-        out.print(f"\n{question}?", style="bold")
-        for match in matches:
-            function = corpus[match.index]
-            line = Text.assemble(
-                (f"{match.similarity:.2f}", "cyan"),
-                f"  {function.name:<36.36}  ",
-                (function.text, "dim"),
-            )
-            line.truncate(out.width, overflow="ellipsis")
-            out.print(line)
-    await engine.close()
-    out.print()
-
-
-class Clock:
-    """How long each part took."""
-
-    def __init__(self) -> None:
-        """Start with nothing timed."""
-        self._seconds: dict[str, list[float]] = {}
-
-    @contextmanager
-    def time(self, what: str) -> Iterator[None]:
-        """Time the body; several of one name are averaged."""
-        begun = time.perf_counter()
-        yield
-        self._seconds.setdefault(what, []).append(time.perf_counter() - begun)
-
-    def table(self, *, rows: int) -> Table:
-        """Lay the times out, with the rows that were embedded in a second."""
-        table = Table("what", "time", "")
-        for what, seconds in self._seconds.items():
-            mean = sum(seconds) / len(seconds)
-            shown = f"{mean * 1e3:.1f} ms" if mean < 1 else f"{mean:.1f} s"
-            table.add_row(what, shown, f"mean of {len(seconds)}" if len(seconds) > 1 else "")
-        rate = rows / self._seconds["embed the docstrings"][0]
-        table.add_section()
-        table.add_row("embedded", f"{rate:.0f} rows/s", f"{rows} rows")
-        return table
+    """Run both parts; a failure ends it with a traceback and no mesh behind."""
+    for part, title in ((searching, "Semantic search"), (recommending, "Recommendation")):
+        out.rule(title)
+        part.run()
 
 
 if __name__ == "__main__":

@@ -32,6 +32,8 @@ class Inputs:
     """float32, flat, like ``context``."""
     offsets: Tensor
     """int64 [rows]: where each row's buckets begin."""
+    own: Tensor | None = None
+    """float32, like ``past``, in training: 0 where what was learned of the item is left out."""
 
 
 def inputs(users: Users, known: Index, catalogue: Catalogue) -> Inputs:

@@ -233,7 +233,7 @@ class Rank(Net):
         then. ``own`` float32 [candidates] as ``Items`` takes it.
         """
         item = self.items(items, own)
-        past = self.items(given.past) * given.filled[..., None]
+        past = self.items(given.past, given.own) * given.filled[..., None]
         attended = self.past(past, given, item, row)
         length = given.filled.sum(1)
         weight = given.filled * (1 + given.dwell)

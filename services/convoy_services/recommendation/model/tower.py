@@ -35,7 +35,7 @@ class TowerNet(Net):
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.items = Items(sizes)
-        self.people = People(sizes, forget=0.5)
+        self.people = People(sizes, forget=0.8)
         self.of_item = nn.Sequential(nn.Linear(ITEM + WIDTH, 96), nn.ReLU(), nn.Linear(96, VECTOR))
         self.of_user = nn.Sequential(
             nn.Linear(2 * ITEM + USER + CONTEXT + 1, 128), nn.ReLU(), nn.Linear(128, VECTOR)
@@ -54,7 +54,7 @@ class TowerNet(Net):
 
     def user(self, given: Inputs) -> Tensor:
         """Give float32 [rows, VECTOR]."""
-        past = self.items(given.past)
+        past = self.items(given.past, given.own)
         weight = given.filled * (1 + given.dwell)
         mean = _mean(past, weight)
         newest = _mean(past[:, :10], weight[:, :10])

@@ -1,7 +1,7 @@
 """How each net is trained."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -28,10 +28,13 @@ RATE = 3e-3
 COLD = 0.15
 """How often what was learned of an item is left out, so that its category and counters must do."""
 
+BLUR = 0.6
+"""How often an item of the past is left out."""
+
 REST = 1024
 """Items drawn from the whole catalogue as negatives, beside those of the step."""
 
-REWARD = 3.0
+REWARD = 10.0
 """A click weighs as its seconds do beside the mean's, but no more than this."""
 
 
@@ -98,8 +101,10 @@ def fit_tower(task: Task) -> TowerNet:
     expected = REQUESTS * float(clicked.sum()) / max(1, len(task.learned))
     drawn = expected * clicked / clicked.sum() + REST / items
     offset = -torch.log(drawn)
+    uploaded = torch.from_numpy(task.catalogue.uploaded)
     if task.shown:
-        offset = offset + torch.log(shown + shown.mean() * 0.1)
+        often = shown / _alive(task)
+        offset = offset + torch.log(often + often.mean() * 0.1)
 
     def loss(step: Step) -> Tensor:
         where = torch.nonzero(step.click)[:, 0]
@@ -120,7 +125,7 @@ def fit_tower(task: Task) -> TowerNet:
         logits = net.temper(products)[row] + offset[among]
         also = torch.zeros(len(step.given.user), len(among), dtype=torch.bool)
         also[row, place] = True
-        others = also[row]
+        others = also[row] | (uploaded[among] > step.time[row, None])
         others[torch.arange(len(row)), place] = False
         losses = nn.functional.cross_entropy(
             logits.masked_fill(others, -torch.inf), place, reduction="none"
@@ -245,10 +250,11 @@ def _later(net: nn.Module, task: Task) -> Iterator[Step]:
 
 def _step(net: nn.Module, task: Task, which: Index) -> Step:
     piece: Piece = task.sessions.piece(which)
+    given = inputs(piece.users, task.known, task.catalogue)
     count = len(piece.item)
     own = torch.rand(count) >= COLD if net.training else torch.ones(count)
     return Step(
-        given=inputs(piece.users, task.known, task.catalogue),
+        given=_blurred(given) if net.training else given,
         row=torch.from_numpy(piece.row),
         item=torch.from_numpy(piece.item),
         numbers=torch.from_numpy(piece.numbers),
@@ -258,6 +264,13 @@ def _step(net: nn.Module, task: Task, which: Index) -> Step:
         time=torch.from_numpy(task.sessions.time[which]),
         own=own.float(),
     )
+
+
+def _blurred(given: Inputs) -> Inputs:
+    """Leave out some of the past: users would be recognised by it, and their clicks recited."""
+    kept = (torch.rand(given.past.shape) >= BLUR).float()
+    own = (torch.rand(given.past.shape) >= COLD).float()
+    return replace(given, filled=given.filled * kept, own=own)
 
 
 def _know(net: TowerNet | Rank, task: Task) -> None:
@@ -275,6 +288,13 @@ def _shares(task: Task) -> tuple[Tensor, Tensor]:
         shown += np.bincount(piece.item, minlength=len(shown))
         clicked += np.bincount(piece.item, piece.click, minlength=len(shown))
     return torch.from_numpy(shown).float(), torch.from_numpy(clicked).float()
+
+
+def _alive(task: Task) -> Tensor:
+    """Give for how long each item could be shown in what is learned from, in days, at least one."""
+    time = task.sessions.time[task.learned]
+    days = (time.max() - np.maximum(task.catalogue.uploaded, time.min())) / 86_400
+    return torch.from_numpy(np.maximum(days, 1)).float()
 
 
 def _middle(task: Task) -> float:
