@@ -12,7 +12,16 @@ from benchmarks import machine
 from benchmarks.plot import plot
 from benchmarks.report import show
 
-SUITES = ("echo", "hop", "embedding", "startup", "overload", "observability", "recommendation")
+SUITES = (
+    "echo",
+    "hop",
+    "embedding",
+    "startup",
+    "overload",
+    "observability",
+    "recommendation",
+    "recall",
+)
 
 
 def main() -> None:

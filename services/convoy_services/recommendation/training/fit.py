@@ -16,6 +16,20 @@ from convoy_services.recommendation.model.ranker import ClickNet, DwellNet
 from convoy_services.recommendation.model.tower import TowerNet
 from convoy_services.recommendation.training.sessions import Piece, Sessions
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blur:
+    """How often a net is not told something in training, so that it does not recite users."""
+
+    own: float
+    """What was learned of an item itself: its category and counters must do."""
+    past: float
+    """An item of the past."""
+
+
+TOWER = Blur(own=0.9, past=0.6)
+RANKERS = Blur(own=0.5, past=0.3)
+
 Progress = Callable[[str, int, int], None]
 """Is told the stage, the steps done and their number."""
 
@@ -24,12 +38,6 @@ REQUESTS = 128
 
 RATE = 3e-3
 """Adam's, falling to zero as a cosine."""
-
-COLD = 0.15
-"""How often what was learned of an item is left out, so that its category and counters must do."""
-
-BLUR = 0.6
-"""How often an item of the past is left out."""
 
 REST = 1024
 """Items drawn from the whole catalogue as negatives, beside those of the step."""
@@ -120,7 +128,7 @@ def fit_tower(task: Task) -> TowerNet:
         numbers = torch.cat([step.numbers[where][first], told])
         among = torch.from_numpy(np.concatenate([chosen, rest]))
         place = torch.from_numpy(at)
-        own = (torch.rand(len(among)) >= COLD).float()
+        own = (torch.rand(len(among)) >= TOWER.own).float()
         products = net.user(step.given) @ net.item(among, numbers, own).T
         logits = net.temper(products)[row] + offset[among]
         also = torch.zeros(len(step.given.user), len(among), dtype=torch.bool)
@@ -135,7 +143,7 @@ def fit_tower(task: Task) -> TowerNet:
             weight = (step.dwell[where] / step.dwell[where].mean()).clamp(max=REWARD)
         return (losses * weight).sum() / weight.sum()
 
-    _run(net, task, "tower", loss)
+    _run(net, task, "tower", TOWER, loss)
     return net
 
 
@@ -153,9 +161,9 @@ def fit_clicks(task: Task) -> ClickNet:
         logit = logits(step) + net.shown(step.position)
         return nn.functional.binary_cross_entropy_with_logits(logit, step.click)
 
-    _run(net, task, "click", loss)
+    _run(net, task, "click", RANKERS, loss)
     told, shown, click = [], [], []
-    for step in _later(net, task):
+    for step in _later(task):
         with torch.inference_mode():
             told.append(logits(step))
             shown.append(net.shown(step.position))
@@ -190,9 +198,9 @@ def fit_dwell(task: Task) -> DwellNet:
         off = (torch.log(dwell) - net.middle - out[:, 0]) * torch.exp(-deviation)
         return (off**2 / 2 + deviation).mean()
 
-    _run(net, task, "dwell", loss)
+    _run(net, task, "dwell", RANKERS, loss)
     expected, seen = 0.0, 0.0
-    for step in _later(net, task):
+    for step in _later(task):
         with torch.inference_mode():
             out, dwell = told(step)
             expected += float(net.expected(out).sum())
@@ -215,7 +223,9 @@ def platt(told: Tensor, offset: Tensor, click: Tensor) -> tuple[float, float]:
     return float(weights[0]), float(weights[1])
 
 
-def _run(net: nn.Module, task: Task, stage: str, loss: Callable[[Step], Tensor]) -> None:
+def _run(
+    net: nn.Module, task: Task, stage: str, blur: Blur, loss: Callable[[Step], Tensor]
+) -> None:
     """Take Adam's steps over the requests, shuffled anew each epoch."""
     chance = np.random.default_rng(task.seed)
     an_epoch = max(1, min(task.steps, -(-len(task.learned) // REQUESTS)))
@@ -231,7 +241,7 @@ def _run(net: nn.Module, task: Task, stage: str, loss: Callable[[Step], Tensor])
     for _ in range(task.epochs):
         order = chance.permutation(task.learned)
         for start in range(0, an_epoch * REQUESTS, REQUESTS):
-            step = _step(net, task, order[start : start + REQUESTS])
+            step = _step(task, order[start : start + REQUESTS], blur)
             optimizer.zero_grad()
             value = loss(step)
             value.backward()  # type: ignore[no-untyped-call]
@@ -242,19 +252,19 @@ def _run(net: nn.Module, task: Task, stage: str, loss: Callable[[Step], Tensor])
     net.eval()
 
 
-def _later(net: nn.Module, task: Task) -> Iterator[Step]:
+def _later(task: Task) -> Iterator[Step]:
     """Give the requests to calibrate on."""
     for start in range(0, len(task.calibrated), REQUESTS):
-        yield _step(net, task, task.calibrated[start : start + REQUESTS])
+        yield _step(task, task.calibrated[start : start + REQUESTS], Blur(own=0, past=0))
 
 
-def _step(net: nn.Module, task: Task, which: Index) -> Step:
+def _step(task: Task, which: Index, blur: Blur) -> Step:
     piece: Piece = task.sessions.piece(which)
     given = inputs(piece.users, task.known, task.catalogue)
     count = len(piece.item)
-    own = torch.rand(count) >= COLD if net.training else torch.ones(count)
+    own = (torch.rand(count) >= blur.own).float()
     return Step(
-        given=_blurred(given) if net.training else given,
+        given=_blurred(given, blur),
         row=torch.from_numpy(piece.row),
         item=torch.from_numpy(piece.item),
         numbers=torch.from_numpy(piece.numbers),
@@ -262,14 +272,13 @@ def _step(net: nn.Module, task: Task, which: Index) -> Step:
         dwell=torch.from_numpy(piece.dwell),
         position=torch.from_numpy(piece.position.astype(np.int64)),
         time=torch.from_numpy(task.sessions.time[which]),
-        own=own.float(),
+        own=own,
     )
 
 
-def _blurred(given: Inputs) -> Inputs:
-    """Leave out some of the past: users would be recognised by it, and their clicks recited."""
-    kept = (torch.rand(given.past.shape) >= BLUR).float()
-    own = (torch.rand(given.past.shape) >= COLD).float()
+def _blurred(given: Inputs, blur: Blur) -> Inputs:
+    kept = (torch.rand(given.past.shape) >= blur.past).float()
+    own = (torch.rand(given.past.shape) >= blur.own).float()
     return replace(given, filled=given.filled * kept, own=own)
 
 

@@ -29,7 +29,7 @@ from convoy_services.recommendation.training.split import Split, split
 from convoy_services.recommendation.training.titles import embed_titles
 from convoy_services.recommendation.training.truth import Truth
 
-EPOCHS = 4
+EPOCHS = 2
 QUICK = 60
 """Steps a net where training is to be quick."""
 

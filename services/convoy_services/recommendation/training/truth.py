@@ -5,7 +5,7 @@ A user u has a taste for each of 16 topics: some, three at the mean, are favouri
 mixture of topics (one of them its category, which logs tell), a point among the styles (which they
 do not), a quality q, a length of l seconds and an upload time. With
 
-    affinity(u, i) = topics_u · topics_i + 0.4 styles_u · styles_i
+    affinity(u, i) = topics_u · topics_i + 0.25 styles_u · styles_i
     fresh(i, t)    = exp(-(t - uploaded_i) / 4 days)
 
 a video shown at position p (0 first) at time t on a device d is clicked with the probability
@@ -38,7 +38,7 @@ BEGIN = 1_700_006_400
 
 DAY = 86_400
 
-STYLE = 0.4
+STYLE = 0.25
 DEVIATION = 0.6
 
 
