@@ -15,6 +15,10 @@ from convoy.tensor import Index
 from convoy_services.recommendation.training.log import DataError
 
 
+ONE_THREAD = pyarrow.csv.ReadOptions(use_threads=False)
+"""With more, errors do not tell the row."""
+
+
 class Columns:
     """The columns of one file, by name; every fault is a DataError that says where."""
 
@@ -100,7 +104,7 @@ def digest(files: list[Path]) -> str:
 def _names(file: Path) -> list[str]:
     if file.suffix == ".parquet":
         return list(pyarrow.parquet.read_schema(file).names)
-    with pyarrow.csv.open_csv(file) as opened:
+    with pyarrow.csv.open_csv(file, read_options=ONE_THREAD) as opened:
         return list(opened.schema.names)
 
 
@@ -109,7 +113,7 @@ def _read(file: Path, columns: list[str]) -> Any:
         return pyarrow.parquet.read_table(file, columns=columns)
     return pyarrow.csv.read_csv(
         file,
-        read_options=pyarrow.csv.ReadOptions(use_threads=False),
+        read_options=ONE_THREAD,
         parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
         convert_options=pyarrow.csv.ConvertOptions(
             include_columns=columns,

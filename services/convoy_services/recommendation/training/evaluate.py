@@ -27,7 +27,7 @@ from convoy_services.recommendation.training.truth import DAY, Truth
 
 TOP = 10
 RECALLED = 100
-CHANNELS = {"tower": 200, "covisit": 60, "popular": 40}
+CHANNELS = {"tower": 240, "covisit": 30, "popular": 30}
 """How many candidates each channel brings: 300 at most."""
 
 AT_ONCE = 32

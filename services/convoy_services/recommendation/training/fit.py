@@ -34,7 +34,10 @@ Progress = Callable[[str, int, int], None]
 """Is told the stage, the steps done and their number."""
 
 REQUESTS = 128
-"""Requests a step."""
+"""Requests a step at most."""
+
+FEWEST = 8
+"""Requests a step at least, in a small log."""
 
 RATE = 3e-3
 """Adam's, falling to zero as a cosine."""
@@ -65,6 +68,11 @@ class Task:
     """At most so many an epoch."""
     seed: int
     progress: Progress
+
+    @property
+    def requests(self) -> int:
+        """Give how many requests a step takes: small logs are learned from in small steps."""
+        return int(np.clip(len(self.learned) // 100, FEWEST, REQUESTS))
 
     @property
     def sizes(self) -> Sizes:
@@ -106,7 +114,7 @@ def fit_tower(task: Task) -> TowerNet:
     _know(net, task)
     items = len(task.catalogue)
     shown, clicked = _shares(task)
-    expected = REQUESTS * float(clicked.sum()) / max(1, len(task.learned))
+    expected = task.requests * float(clicked.sum()) / max(1, len(task.learned))
     drawn = expected * clicked / clicked.sum() + REST / items
     offset = -torch.log(drawn)
     uploaded = torch.from_numpy(task.catalogue.uploaded)
@@ -228,7 +236,7 @@ def _run(
 ) -> None:
     """Take Adam's steps over the requests, shuffled anew each epoch."""
     chance = np.random.default_rng(task.seed)
-    an_epoch = max(1, min(task.steps, -(-len(task.learned) // REQUESTS)))
+    an_epoch = max(1, min(task.steps, -(-len(task.learned) // task.requests)))
     steps = an_epoch * task.epochs
     own = [p for name, p in net.named_parameters() if name.endswith("own.weight")]
     rest = [p for name, p in net.named_parameters() if not name.endswith("own.weight")]
@@ -240,8 +248,8 @@ def _run(
     done = 0
     for _ in range(task.epochs):
         order = chance.permutation(task.learned)
-        for start in range(0, an_epoch * REQUESTS, REQUESTS):
-            step = _step(task, order[start : start + REQUESTS], blur)
+        for start in range(0, an_epoch * task.requests, task.requests):
+            step = _step(task, order[start : start + task.requests], blur)
             optimizer.zero_grad()
             value = loss(step)
             value.backward()  # type: ignore[no-untyped-call]

@@ -30,7 +30,7 @@ from convoy_services.recommendation.training.titles import embed_titles
 from convoy_services.recommendation.training.truth import Truth
 
 EPOCHS = 2
-QUICK = 60
+QUICK = 80
 """Steps a net where training is to be quick."""
 
 Nets = tuple[TowerNet, ClickNet, DwellNet | None]

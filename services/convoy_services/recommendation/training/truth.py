@@ -1,9 +1,9 @@
 """What is true in the simulator: who would click what, and how long they would watch it.
 
 A user u has a taste for each of 16 topics: some, three at the mean, are favourites and liked much
-(2.4, then 2.0, 1.6 …), the others little (normal, 0 ± 0.3); and a taste for 4 styles. An item i is a
-mixture of topics (one of them its category, which logs tell), a point among the styles (which they
-do not), a quality q, a length of l seconds and an upload time. With
+(2.4, then 2.0, 1.6 …), the others little (normal, 0 ± 0.3); and a taste for 4 styles. An item i is
+a mixture of topics (one of them its category, which logs tell), a point among the styles (which
+they do not), a quality q, a length of l seconds and an upload time. With
 
     affinity(u, i) = topics_u · topics_i + 0.25 styles_u · styles_i
     fresh(i, t)    = exp(-(t - uploaded_i) / 4 days)
