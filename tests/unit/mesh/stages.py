@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from convoy import Batch, Code, ConvoyError, Datatype, Tensor
+from convoy import Batch, Code, ConvoyError, Datatype, Degradation, Tensor
 from convoy_services.mesh.column import Column, Columns
 from convoy_services.mesh.stage import Inference, Postprocess, Preprocess
 
@@ -207,3 +207,16 @@ class Careless(Careful):
     """Takes any: x FP32 [] → kept FP32 []."""
 
     consumes = Columns(x=Column("FP32"))
+
+
+class Doubtful(Add):
+    """Adds, and says of even numbers that it could not look them up."""
+
+    def process(self, batch: Batch) -> Batch:
+        even = np.flatnonzero(batch["x"].array % 2 == 0).tolist()
+        made = super().process(batch)
+        return Batch(
+            rows=made.rows,
+            columns=made.columns,
+            degradations=(Degradation("", "NOT_LOOKED_UP", tuple(even)),),
+        )
