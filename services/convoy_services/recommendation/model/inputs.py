@@ -1,6 +1,7 @@
 """Users as the nets take them: tensors, rows of the catalogue instead of ids."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import torch
@@ -34,6 +35,22 @@ class Inputs:
     """int64 [rows]: where each row's buckets begin."""
     own: Tensor | None = None
     """float32, like ``past``, in training: 0 where what was learned of the item is left out."""
+
+    def part(self, start: int, end: int) -> Self:
+        """Give the rows from one to before another, for serving."""
+        offsets = self.offsets[start:end]
+        first = int(offsets[0])
+        last = int(self.offsets[end]) if end < len(self.offsets) else len(self.context)
+        return replace(
+            self,
+            user=self.user[start:end],
+            past=self.past[start:end],
+            dwell=self.dwell[start:end],
+            filled=self.filled[start:end],
+            context=self.context[first:last],
+            weight=self.weight[first:last],
+            offsets=offsets - first,
+        )
 
 
 def inputs(users: Users, known: Index, catalogue: Catalogue) -> Inputs:

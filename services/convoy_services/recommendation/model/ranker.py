@@ -1,5 +1,6 @@
 """The two rankers: how likely a click is, and how long is watched after it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Generic, Self, TypeVar
 
@@ -14,6 +15,9 @@ from convoy_services.recommendation.model.inputs import Inputs, inputs
 from convoy_services.recommendation.model.net import POSITIONS, Rank, Sizes, flat_rows
 from convoy_services.recommendation.model.users import Users
 from convoy_services.recommendation.model.version import Card
+
+AT_ONCE = 2400
+"""Candidates computed together, if no row has more."""
 
 LONGEST = 86_400.0
 """Seconds: no expected dwell is longer."""
@@ -92,11 +96,30 @@ class Ranker(Generic[N]):
         with torch.inference_mode():
             given = inputs(users, self._known, self._catalogue)
             rows = torch.from_numpy(np.where(there, items, len(self._catalogue)))
-            told = self._tell(given, rows, flat_rows(splits)).numpy()
+            told = torch.cat(
+                [
+                    self._tell(
+                        given.part(start, end),
+                        rows[splits[start] : splits[end]],
+                        flat_rows(splits[start : end + 1]),
+                    )
+                    for start, end in _parts(splits)
+                ]
+            ).numpy()
         return np.where(there, told, self._prior).astype(np.float32)
 
     def _tell(self, given: Inputs, items: Tensor, row: Tensor) -> Tensor:
         raise NotImplementedError
+
+
+def _parts(splits: Index) -> Iterator[tuple[int, int]]:
+    """Cut rows into parts of about so many candidates as stay in the processor's cache."""
+    start, rows = 0, len(splits) - 1
+    while start < rows:
+        end = int(np.searchsorted(splits, splits[start] + AT_ONCE, side="right")) - 1
+        end = min(max(end, start + 1), rows)
+        yield start, end
+        start = end
 
 
 class Clicks(Ranker[ClickNet]):

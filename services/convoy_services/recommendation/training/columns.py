@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from convoy.tensor import Index
 from convoy_services.recommendation.training.log import DataError
 
-
 ONE_THREAD = pyarrow.csv.ReadOptions(use_threads=False)
 """With more, errors do not tell the row."""
 

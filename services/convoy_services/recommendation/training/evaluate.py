@@ -27,7 +27,7 @@ from convoy_services.recommendation.training.truth import DAY, Truth
 
 TOP = 10
 RECALLED = 100
-CHANNELS = {"tower": 240, "covisit": 30, "popular": 30}
+CHANNELS = {"tower": 280, "covisit": 10, "popular": 10}
 """How many candidates each channel brings: 300 at most."""
 
 AT_ONCE = 32

@@ -27,8 +27,8 @@ class Blur:
     """An item of the past."""
 
 
-TOWER = Blur(own=0.9, past=0.6)
-RANKERS = Blur(own=0.5, past=0.3)
+TOWER = Blur(own=0.95, past=0.75)
+RANKERS = Blur(own=0.5, past=0.5)
 
 Progress = Callable[[str, int, int], None]
 """Is told the stage, the steps done and their number."""

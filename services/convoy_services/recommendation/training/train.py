@@ -29,7 +29,7 @@ from convoy_services.recommendation.training.split import Split, split
 from convoy_services.recommendation.training.titles import embed_titles
 from convoy_services.recommendation.training.truth import Truth
 
-EPOCHS = 2
+EPOCHS = 3
 QUICK = 80
 """Steps a net where training is to be quick."""
 
@@ -52,7 +52,6 @@ def train(
     The same data, seed, threads and machine give the same version. Raises DataError, OSError.
     """
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True)
     parts = split(data.log, seed)
     task = _task(data, parts, seed=seed, quick=quick, progress=progress)
     tower, clicks = fit_tower(task), fit_clicks(task)
