@@ -1,5 +1,6 @@
 """``convoy train``: train the models of a pipeline on a log."""
 
+from itertools import accumulate
 from pathlib import Path
 from typing import Annotated
 
@@ -31,19 +32,26 @@ def recommendation(
     texts: Annotated[
         str, typer.Option(metavar="MODEL", help="Embed the items' titles, too, with this encoder.")
     ] = "",
+    store: Annotated[
+        str,
+        typer.Option(metavar="URL", help="The feature store; default: events.db in the folder."),
+    ] = "",
     quick: Annotated[bool, typer.Option("--quick", help="Take few steps, to try it out.")] = False,
     threads: Annotated[int, typer.Option(min=1)] = 1,
 ) -> None:
     """Train recall and rankers, measure them, and write the next version.
 
-    Where the folder holds the truth of `convoy simulate`, the oracle is measured, too.
+    The log's users go into the feature store, and a mesh.yaml that serves all beside the versions,
+    where there is none. Where the data has the truth of `convoy simulate`, the oracle is measured.
     """
     from rich.progress import Progress, TaskID
     from rich.table import Table
 
+    from convoy_services.recommendation.mesh import mesh_yaml
     from convoy_services.recommendation.model.version import Card
+    from convoy_services.recommendation.store import StoreUnavailable, open_store
+    from convoy_services.recommendation.training.backfill import backfill
     from convoy_services.recommendation.training.card import COLUMNS, rows
-    from convoy_services.recommendation.training.log import DataError
     from convoy_services.recommendation.training.readers import read
     from convoy_services.recommendation.training.train import train as trained
     from convoy_services.recommendation.training.truth import FILE, Truth
@@ -61,20 +69,29 @@ def recommendation(
             log = read(data, columns)
             truth = Truth.load(data) if (data / FILE).is_file() else None
             tell("read", 1, 1)
-            folder = trained(
-                log,
-                repository,
-                seed=seed,
-                threads=threads,
-                quick=quick,
-                text_model=texts,
-                truth=truth,
-                progress=tell,
-            )
-    except (DataError, OSError) as exc:
+            repository.mkdir(parents=True, exist_ok=True)
+            url = store or f"sqlite:///{(repository / 'events.db').resolve()}"
+            with open_store(url) as opened:
+                folder = trained(
+                    log,
+                    repository,
+                    seed=seed,
+                    threads=threads,
+                    quick=quick,
+                    text_model=texts,
+                    truth=truth,
+                    progress=tell,
+                )
+                for done in accumulate(backfill(log.log, opened)):
+                    tell("feature store", done, len(log.log))
+    except (ValueError, OSError, StoreUnavailable) as exc:
         fail(str(exc))
+    config = repository / "mesh.yaml"
+    if not config.exists():
+        priors = Card.load(folder).priors
+        config.write_text(mesh_yaml(repository, url, **priors))
     table = Table("", *COLUMNS, title=f"version {folder.name}", title_justify="left")
     for row in rows(Card.load(folder).metrics):
         table.add_row(*row)
     out.print(table)
-    out.print(f"{folder}")
+    out.print(f"{folder}; start it with: convoy up {config}")

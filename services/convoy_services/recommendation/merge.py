@@ -1,7 +1,8 @@
 """One pool of candidates out of what the channels found."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -37,8 +38,8 @@ class Merge(Preprocess):
 
     A channel's items INT64 [-1] come best first, with scores FP32 [-1]; an entry whose score is
     not finite was not found. Candidates are scored by reciprocal rank fusion (Cormack et al. 2009,
-    https://doi.org/10.1145/1571941.1572114): the sum of 1 / (60 + rank) over the channels, as a
-    share of what the first of all four has. They come out by that score, then by id, ``most`` of
+    https://doi.org/10.1145/1571941.1572114): the sum of weight / (60 + rank) over the channels, as
+    a share of what the first of all four has. They come out by that score, then by id, ``most`` of
     them, of given ones, too: pool INT64 [-1], channels UINT8 [-1], recall_score FP32 [-1].
 
     ``blocked`` and ``seen`` take items away, the latter unless ``keep_seen``; ``categories``
@@ -50,10 +51,25 @@ class Merge(Preprocess):
 
     folder: Path
 
-    def __init__(self, *, model: str, most: int = 300) -> None:
-        """Take the folder of the versions, and how many recalled candidates a row keeps."""
+    def __init__(
+        self, *, model: str, most: int = 300, weights: Mapping[str, float] | None = None
+    ) -> None:
+        """Take the folder of the versions, and how many recalled candidates a row keeps.
+
+        ``weights`` has those of channels that count for other than 1, by name.
+        """
         if most < 1:
             raise ValueError(f"most is {most}; take 1 or more")
+        weights = weights or {}
+        if unknown := weights.keys() - CHANNELS.keys():
+            raise ValueError(
+                f"there is no channel {', '.join(unknown)}; take {', '.join(CHANNELS)}"
+            )
+        if any(not 0 < weight < inf for weight in weights.values()):
+            raise ValueError("weights: take numbers above 0")
+        self._weights = np.ones(FOUND + 1)
+        for name, weight in weights.items():
+            self._weights[CHANNELS[name]] = weight
         self.repository = Path(model)
         self._most = most
         self.consumes = Columns()
@@ -85,7 +101,7 @@ class Merge(Preprocess):
         lists.append(_List.of(batch["given"], Channel.GIVEN))
         lists += [_List.of(batch["blocked"], BLOCKED), _List.of(batch["seen"], SEEN)]
         chosen = batch["given"].lengths > 0
-        pairs = _pairs(lists, chosen)
+        pairs = _pairs(lists, chosen, self._weights)
 
         away = pairs.bits & BLOCKED != 0
         away |= (pairs.bits & SEEN != 0) & ~(batch["keep_seen"].array | chosen)[pairs.row]
@@ -166,8 +182,13 @@ def _found(batch: Batch, name: str, bit: int) -> _List:
     return _List(whole.row[found], whole.item[found], whole.rank[found], bit)
 
 
-def _pairs(lists: Sequence[_List], chosen: NDArray[np.bool_]) -> _Pairs:
-    """Join the lists; ``chosen``, [rows], says which rows only take what the caller gave."""
+def _pairs(
+    lists: Sequence[_List], chosen: NDArray[np.bool_], weights: NDArray[np.float64]
+) -> _Pairs:
+    """Join the lists; ``chosen``, [rows], says which rows only take what the caller gave.
+
+    ``weights`` has that of each channel at the place of its bit.
+    """
     row = np.concatenate([part.row for part in lists])
     item = np.concatenate([part.item for part in lists])
     rank = np.concatenate([part.rank for part in lists])
@@ -181,9 +202,10 @@ def _pairs(lists: Sequence[_List], chosen: NDArray[np.bool_]) -> _Pairs:
     first = new.copy()
     first[1:] |= bits[1:] != bits[:-1]
 
-    most = np.where(chosen, 1, len(CHANNELS)) / (K + 1)
+    most = np.where(chosen, 1, sum(weights[bit] for bit in CHANNELS.values())) / (K + 1)
     due = np.where(chosen, Channel.GIVEN, FOUND)[row]
-    weight = np.where(first & (bits & due != 0), 1 / (K + 1 + rank), 0)
+    counts = first & (bits & due != 0)
+    weight = np.where(counts, weights[bits & FOUND] / (K + 1 + rank), 0)
     starts = np.flatnonzero(new)
     row = row[starts]
     score = np.add.reduceat(weight, starts) / most[row]

@@ -205,6 +205,25 @@ def test_items_and_scores_of_other_lengths_are_refused(stage: Merge) -> None:
         merge(stage, {"text_items": [1, 2], "text_scores": [1]})
 
 
+def test_a_channel_may_weigh_more(folder: Path) -> None:
+    lists = {"text_items": [1, 2], "vector_items": [3, 4]}
+    (even,) = merge(load(folder), lists)
+    (uneven,) = merge(load(folder, weights={"vector": 3}), lists)
+    assert list(even) == [1, 3, 2, 4]
+    assert list(uneven) == [3, 4, 1, 2]
+    assert uneven[3][1] == pytest.approx(3 / 6)
+    (first,) = merge(
+        load(folder, weights={"vector": 3}), {f"{name}_items": [7] for name in CHANNELS}
+    )
+    assert first[7][1] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("weights", [{"words": 1}, {"text": 0}, {"text": float("nan")}])
+def test_a_weight_that_cannot_be_is_refused(weights: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=r"channel|above 0"):
+        Merge(model="nowhere", weights=weights)
+
+
 def test_all_that_is_given_is_kept(folder: Path) -> None:
     """Callers' candidates were cut to the first 300 without a word."""
     (pool,) = merge(load(folder, most=2), {"given": [3, 1, 2]})
