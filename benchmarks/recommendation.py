@@ -129,9 +129,7 @@ def _prepare(folder: Path, redis: RedisServer) -> Path:
     for _ in simulate(log, users=USERS, items=ITEMS, impressions=100_000, days=14, seed=0):
         pass
     version = train(read(log), folder / "models", quick=True)
-    text = mesh_yaml(
-        folder / "models", f"sqlite:///{folder}/events.db", **Card.load(version).priors
-    )
+    text = mesh_yaml(folder / "models", f"sqlite:///{folder}/events.db", Card.load(version))
     config = yaml.safe_load(text)
     config["stages"]["recall_vector"]["settings"]["most"] = 300
     config["stages"]["record_redis"] = {

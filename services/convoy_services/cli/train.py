@@ -88,8 +88,7 @@ def recommendation(
         fail(str(exc))
     config = repository / "mesh.yaml"
     if not config.exists():
-        priors = Card.load(folder).priors
-        config.write_text(mesh_yaml(repository, url, **priors))
+        config.write_text(mesh_yaml(repository, url, Card.load(folder)))
     table = Table("", *COLUMNS, title=f"version {folder.name}", title_justify="left")
     for row in rows(Card.load(folder).metrics):
         table.add_row(*row)

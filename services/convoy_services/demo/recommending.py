@@ -80,7 +80,7 @@ def _train(folder: Path) -> tuple[Data, str]:
             progress.update(bars[stage], completed=done)
 
         version = train(data, folder / "models", quick=True, progress=tell)
-    text = mesh_yaml(folder / "models", _store(folder), **Card.load(version).priors)
+    text = mesh_yaml(folder / "models", _store(folder), Card.load(version))
     return data, text
 
 

@@ -19,6 +19,7 @@ from convoy_services.mesh.hop import Link
 from convoy_services.mesh.journey import Journey
 from convoy_services.mesh.observer import Observer
 from convoy_services.mesh.plan import MeshPlan, PipelinePlan
+from convoy_services.mesh.repository import Repository
 from convoy_services.mesh.request import Request, expired
 from convoy_services.mesh.slots import Slots
 from convoy_services.mesh.statistics import Statistics
@@ -56,9 +57,8 @@ class Pipeline:
         self.statistics = Statistics()
         self.open = True
         """Whether it admits requests."""
-        self.version = ""
+        self.version = _first(plan.repository)
         """The version of its models with which batches leave; empty where there are none."""
-        self.follow()
         for deployment in {hop.link for hop in plan.hops}:
             slots[deployment].watch(self._batcher.wake)
 
@@ -111,10 +111,9 @@ class Pipeline:
         return self.open and all(self._links[name].ready for name in self._required)
 
     def follow(self) -> None:
-        """Let batches leave with the version that is live now."""
+        """Let batches leave with the version that is chosen now, if one is."""
         if self.plan.repository:
-            with suppress(OSError):  # it keeps what it has: each replica tells what is missing
-                self.version = self.plan.repository.live()
+            self.version = self.plan.repository.chosen() or self.version
 
     async def drain(self) -> None:
         """Wait until no request waits or is under way."""
@@ -214,6 +213,21 @@ class Pipeline:
         self._queue.pace.land(computed, left, now, full=full)
         self._bottleneck.observe(journey.rows, journey.reports, max(now - left, 1e-6))
         self.statistics.batch(journey, self._kinds)
+
+
+def _first(repository: Repository | None) -> str:
+    """Name the version that is live, and choose it: one that is added later has to be brought in.
+
+    Empty where there is none: each replica tells what is missing.
+    """
+    if not repository:
+        return ""
+    with suppress(OSError):
+        live = repository.live()
+        with suppress(OSError):  # a folder that may only be read
+            repository.choose(live)
+        return live
+    return ""
 
 
 def _gone(pieces: list[Piece]) -> Index:

@@ -36,11 +36,15 @@ class Repository:
         versions = self.versions()
         if not versions:
             raise FileNotFoundError(f"there is no version of a model in {self.folder}")
+        return self.chosen() or versions[-1]
+
+    def chosen(self) -> str:
+        """Name the version that was chosen; empty where none was, or it is not there."""
         try:
             chosen = (self.folder / LIVE).read_text().strip()
-        except FileNotFoundError:
-            chosen = ""
-        return chosen if chosen in versions else versions[-1]
+        except OSError:
+            return ""
+        return chosen if chosen in self.versions() else ""
 
     def find(self, version: str) -> str:
         """Give a version by its name, the newest for none; raises ConvoyError NOT_FOUND."""

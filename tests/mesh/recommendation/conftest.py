@@ -74,7 +74,7 @@ def redis() -> Iterator[RedisServer]:
 def recommender(repository: Path, redis: RedisServer) -> Iterator[LocalMesh]:
     """The mesh that ships, with a click model that can be made to raise."""
     store = f"sqlite:///{repository.parent}/events.db"
-    text = mesh_yaml(repository, store, **Card.load(repository / "1").priors)
+    text = mesh_yaml(repository, store, Card.load(repository / "1"))
     ours = "tests.mesh.recommendation.raising_click:RaisingClick"
     text = text.replace("convoy_services.recommendation:RankClick", ours)
     text = text.replace("\npipelines:\n", OVERRIDES.replace("REDIS", redis.url))

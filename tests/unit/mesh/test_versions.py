@@ -88,6 +88,16 @@ async def test_who_starts_later_begins_with_what_is_live(repository: Path) -> No
     assert await sums(hosted(repository)) == [11, 21]
 
 
+async def test_a_version_that_is_added_has_to_be_brought_in(repository: Path) -> None:
+    mesh = hosted(repository)
+    write(repository, v3="1000")
+    mesh.mesh.follow()
+    assert await sums(mesh) == [101, 201]
+    assert await sums(hosted(repository)) == [101, 201]
+    await mesh.mesh.bring("p", "")
+    assert await sums(mesh) == [1001, 2001]
+
+
 async def test_another_ingress_follows(repository: Path) -> None:
     mesh = hosted(repository)
     Repository(repository).choose("1")

@@ -9,6 +9,7 @@ from convoy_services.mesh.graph import plan
 from convoy_services.mesh.mesh import Mesh
 from convoy_services.recommendation.channel import Channel
 from convoy_services.recommendation.mesh import mesh_yaml
+from convoy_services.recommendation.model.version import Card
 from convoy_services.rpc.call import Call
 from convoy_services.rpc.recommendation import CHANNELS, RecommendationServicer
 
@@ -17,8 +18,21 @@ from convoy_services.rpc.recommendation import CHANNELS, RecommendationServicer
 def servicer(tmp_path_factory: pytest.TempPathFactory) -> RecommendationServicer:
     repository = tmp_path_factory.mktemp("repository")
     (repository / "1").mkdir()
-    text = mesh_yaml(repository, "sqlite:///events.db", p_click=0.05, dwell=8.0)
+    text = mesh_yaml(repository, "sqlite:///events.db", card())
     return RecommendationServicer(Mesh(plan(parse(text)), {}))
+
+
+def card() -> Card:
+    return Card(
+        dataset="none",
+        date="2026-01-01",
+        seed=0,
+        sizes={},
+        priors={"p_click": 0.05, "dwell": 8.0},
+        metrics={},
+        data="",
+        weights="",
+    )
 
 
 Context, Filters = pb.RecommendContext, pb.RecommendFilters

@@ -7,7 +7,7 @@ A version holds all that the stages need, so that models which belong together c
     vectors.npy        float32 [items, 64], of the tower    vectors.faiss   their index
     covisit.npz        what is watched after what
     tower.safetensors  click.safetensors  dwell.safetensors (the last where play times were known)
-    titles.npz         texts.faiss                          (where titles were embedded)
+    texts.faiss        the titles' index (where they were embedded)
 """
 
 import json
@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
+
+from convoy_services.mesh.repository import Repository
 
 CARD = "card.json"
 
@@ -57,14 +59,6 @@ class Card:
             raise ValueError(f"{folder / CARD}: {exc}") from exc
 
 
-def versions(repository: Path) -> list[int]:
-    """Give the numbers of a repository's versions, ascending; none where there is no folder."""
-    if not repository.is_dir():
-        return []
-    found = (entry.name for entry in repository.iterdir() if (entry / CARD).is_file())
-    return sorted(int(name) for name in found if name.isdecimal() and name == str(int(name)))
-
-
 def write_version(repository: Path, write: Callable[[Path], None]) -> Path:
     """Make the next version by a function that fills an empty folder; gives the version's folder.
 
@@ -75,7 +69,7 @@ def write_version(repository: Path, write: Callable[[Path], None]) -> Path:
     made.mkdir()
     try:
         write(made)
-        number = max(versions(repository), default=0) + 1
+        number = max(map(int, Repository(repository).versions()), default=0) + 1
         while (repository / str(number)).exists():
             number += 1
         return made.rename(repository / str(number))

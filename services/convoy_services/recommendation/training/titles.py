@@ -14,7 +14,7 @@ AT_ONCE = 256
 
 
 def embed_titles(folder: Path, things: Things, model: str, progress: Progress) -> None:
-    """Write titles.npz (ids and titles) and texts.faiss into a version's folder.
+    """Write texts.faiss into a version's folder.
 
     The stages of ``embedding`` run in this process. Row i of the index is the catalogue's row i.
     Raises DataError where there are no titles, OSError where there is no such model.
@@ -34,4 +34,3 @@ def embed_titles(folder: Path, things: Things, model: str, progress: Progress) -
         vectors.append(batch["embedding"].array)
         progress("titles", start + len(titles), len(things.title))
     Nearest.build(np.concatenate(vectors)).save(folder, "texts")
-    np.savez(folder / "titles.npz", ids=things.ids, titles=np.array(things.title, np.str_))
