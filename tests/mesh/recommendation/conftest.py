@@ -1,4 +1,4 @@
-"""A recommender for the session: simulated logs, models trained on them, and its own mesh."""
+"""A recommender for these tests: simulated logs, models trained on them, and its own mesh."""
 
 import shutil
 import tempfile
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+import yaml
 
 from convoy.v1 import recommendation_pb2_grpc
 from convoy_services.local.mesh import LocalMesh
@@ -25,6 +26,13 @@ START = 120.0
 SECOND = 1_000_000
 """How much greater the ids of the second version's items are."""
 
+TOGETHER = {
+    **dict.fromkeys(("tokenize", "normalize"), "encode"),
+    **dict.fromkeys(("recall_covisit", "recall_text", "similar"), "recall_popular"),
+    "record_redis": "features_redis",
+}
+"""What no test kills shares a replica: each takes two seconds of a core to start."""
+
 OVERRIDES = """
   features_redis: {class: convoy_services.recommendation:Features, settings: {store: "REDIS"}}
   record_redis: {class: convoy_services.recommendation:Record, settings: {store: "REDIS"}}
@@ -39,7 +47,7 @@ pipelines:
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two versions of the same models, but for the ids of their items; the first is live."""
     folder = tmp_path_factory.mktemp("recommendation")
@@ -59,18 +67,18 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "models"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def catalogue(repository: Path) -> Catalogue:
     return Catalogue.load(repository / "1")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def redis() -> Iterator[RedisServer]:
     with tempfile.TemporaryDirectory() as folder, RedisServer(Path(folder)) as server:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def recommender(repository: Path, redis: RedisServer) -> Iterator[LocalMesh]:
     """The mesh that ships, with a click model that can be made to raise."""
     store = f"sqlite:///{repository.parent}/events.db"
@@ -78,6 +86,10 @@ def recommender(repository: Path, redis: RedisServer) -> Iterator[LocalMesh]:
     ours = "tests.mesh.recommendation.raising_click:RaisingClick"
     text = text.replace("convoy_services.recommendation:RankClick", ours)
     text = text.replace("\npipelines:\n", OVERRIDES.replace("REDIS", redis.url))
+    config = yaml.safe_load(text)
+    for stage, other in TOGETHER.items():
+        config["stages"][stage]["place_with"] = other
+    text = yaml.safe_dump(config)
     mesh = LocalMesh.start(text, name="recommender", home=HERE)
     mesh.wait(within=START)
     yield mesh

@@ -54,7 +54,7 @@ async def test_an_explanation_names_every_step_and_the_recall(stub: Stub) -> Non
     request = ask(user_id=KNOWN, history=[3, 9, 27], query="a cat", explain=True)
     response = await stub.Recommend(request, timeout=TIMEOUT)
     steps = {outcome.step for outcome in response.outcomes}
-    assert steps >= {"features", "recall_vector", "encode", "rank_click", "rank_dwell", "rerank"}
+    assert steps >= {"features", "recall_vector", "tokenize", "rank_click", "rank_dwell", "rerank"}
     assert all(outcome.seconds > 0 and not outcome.degraded for outcome in response.outcomes)
     assert all(0 < item.recall_score <= 1 for item in response.items)
 

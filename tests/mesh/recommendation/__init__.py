@@ -1,0 +1,1 @@
+"""A mesh of its own, which ends with the last of these tests."""
