@@ -33,6 +33,9 @@ TOGETHER = {
 }
 """What no test kills shares a replica: each takes two seconds of a core to start."""
 
+BUDGET = "2s"
+"""What a busy machine keeps, but for a replica that does not run."""
+
 OVERRIDES = """
   features_redis: {class: convoy_services.recommendation:Features, settings: {store: "REDIS"}}
   record_redis: {class: convoy_services.recommendation:Record, settings: {store: "REDIS"}}
@@ -89,6 +92,9 @@ def recommender(repository: Path, redis: RedisServer) -> Iterator[LocalMesh]:
     config = yaml.safe_load(text)
     for stage, other in TOGETHER.items():
         config["stages"][stage]["place_with"] = other
+    for step in config["pipelines"]["recommendation"]["steps"]:
+        if "optional" in step:
+            step["optional"]["budget"] = BUDGET
     text = yaml.safe_dump(config)
     mesh = LocalMesh.start(text, name="recommender", home=HERE)
     mesh.wait(within=START)
