@@ -176,7 +176,7 @@ async def _events_grpc(stack: AsyncExitStack, *, pipeline: str, **target: Any) -
         columns = {
             "user": chance.integers(1, 10_000, EVENTS),
             "item": chance.integers(1, 100_000, EVENTS),
-            "kind": np.ones(EVENTS, np.uint8),
+            "kind": np.full(EVENTS, 2, np.uint8),
             "seconds": np.zeros(EVENTS, np.float32),
             "time": time.time_ns() // 1000 + np.arange(EVENTS),
         }

@@ -30,11 +30,15 @@ def recommendation(
     ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     texts: Annotated[
-        str, typer.Option(metavar="MODEL", help="Embed the items' titles, too, with this encoder.")
+        str,
+        typer.Option(
+            metavar="MODEL",
+            help="Embed the items' titles, too, with this encoder; default: as the last version's.",
+        ),
     ] = "",
     store: Annotated[
         str,
-        typer.Option(metavar="URL", help="The feature store; default: events.db in the folder."),
+        typer.Option(metavar="URL", help="The feature store; default: that of OUT/mesh.yaml."),
     ] = "",
     quick: Annotated[bool, typer.Option("--quick", help="Take few steps, to try it out.")] = False,
     threads: Annotated[int, typer.Option(min=1)] = 1,
@@ -47,7 +51,13 @@ def recommendation(
     from rich.progress import Progress, TaskID
     from rich.table import Table
 
-    from convoy_services.recommendation.mesh import mesh_yaml
+    from convoy_services.recommendation.mesh import (
+        MESH,
+        check_encoder,
+        mesh_yaml,
+        store_of,
+        text_model,
+    )
     from convoy_services.recommendation.model.version import Card
     from convoy_services.recommendation.store import StoreUnavailable, open_store
     from convoy_services.recommendation.training.backfill import backfill
@@ -69,9 +79,13 @@ def recommendation(
             log = read(data, columns)
             truth = Truth.load(data) if (data / FILE).is_file() else None
             tell("read", 1, 1)
+            texts = texts or text_model(repository)
+            if texts:
+                check_encoder(texts)
             repository.mkdir(parents=True, exist_ok=True)
-            url = store or f"sqlite:///{(repository / 'events.db').resolve()}"
+            url = store or store_of(repository)
             with open_store(url) as opened:
+                opened.popular(0, 1)  # what does not answer is told now, not when all is done
                 folder = trained(
                     log,
                     repository,
@@ -86,11 +100,14 @@ def recommendation(
                     tell("feature store", done, len(log.log))
     except (ValueError, OSError, StoreUnavailable) as exc:
         fail(str(exc))
-    config = repository / "mesh.yaml"
-    if not config.exists():
+    config = repository / MESH
+    first = not config.exists()
+    if first:
         config.write_text(mesh_yaml(repository, url, Card.load(folder)))
     table = Table("", *COLUMNS, title=f"version {folder.name}", title_justify="left")
     for row in rows(Card.load(folder).metrics):
         table.add_row(*row)
     out.print(table)
-    out.print(f"{folder}; start it with: convoy up {config}")
+    out.print(f"the log's users are in {url.rpartition('@')[2]}")  # without a password
+    then = f"start it: convoy up {config}" if first else "bring it in: convoy load recommendation"
+    out.print(f"{folder}; {then}")

@@ -59,6 +59,12 @@ class Features(Preprocess):
         """Open the store; raises ValueError for a URL that is none, StoreUnavailable."""
         self._store = open_store(self._url)
 
+    def warm(self) -> None:
+        """Read once, so that no caller pays for the first time."""
+        columns = {n: column.repeat(column.default, 1) for n, column in self.consumes.items()}
+        columns["user"] = self.consumes["user"].repeat(1, 1)
+        self.process(Batch(rows=1, columns=columns))
+
     def process(self, batch: Batch) -> Batch:
         """Read what is known of every row."""
         user = batch["user"].array

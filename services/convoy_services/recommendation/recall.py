@@ -43,6 +43,11 @@ class RecallVector(Inference):
         self._tower = Tower.load(self.folder, threads=max(1, int(self.cpus)))
         self._index = Nearest.load(self.folder, "vectors")
 
+    def warm(self) -> None:
+        """Search once, so that no caller pays for the first time."""
+        columns = {n: c.repeat([] if c.ragged else 0, 1) for n, c in self.consumes.items()}
+        self.process(Batch(rows=1, columns=columns))
+
     def process(self, batch: Batch) -> Batch:
         """Search near the vectors of all rows at once."""
         vectors = self._tower.embed(users(batch))

@@ -6,11 +6,17 @@ import numpy as np
 
 from convoy import Batch, Code, ConvoyError
 from convoy.errors import invalid
+from convoy.v1 import recommendation_pb2
 from convoy_services.mesh.column import Column, Columns
 from convoy_services.mesh.stage import Preprocess
 from convoy_services.recommendation.store import Events, Kind, StoreUnavailable, open_store
 
-KINDS = [int(kind) for kind in Kind]
+KINDS = {
+    recommendation_pb2.EVENT_KIND_IMPRESSION: Kind.IMPRESSION,
+    recommendation_pb2.EVENT_KIND_CLICK: Kind.CLICK,
+    recommendation_pb2.EVENT_KIND_WATCH: Kind.WATCH,
+}
+"""What the contract's numbers mean."""
 
 AHEAD = 3_600_000_000
 """Microseconds by which a client's clock may be fast; an event of next year would stay popular."""
@@ -19,7 +25,7 @@ AHEAD = 3_600_000_000
 class Record(Preprocess):
     """Keeps events: all rows in one transaction, and an event that comes again counts once.
 
-    user INT64 [], item INT64 [], kind UINT8 [] (0 impression, 1 click, 2 watch), seconds FP32 []
+    user INT64 [], item INT64 [], kind UINT8 [] (1 impression, 2 click, 3 watch), seconds FP32 []
     (watched), time INT64 [] (µs since the epoch) → kept BOOL []. A row that comes back is kept,
     whatever process dies next.
     """
@@ -46,9 +52,11 @@ class Record(Preprocess):
         columns = {name: batch[name].array for name in self.consumes}
         wrong = (columns["user"] <= 0) | (columns["item"] < 0) | (columns["time"] < 0)
         wrong |= columns["time"] > time.time_ns() // 1000 + AHEAD
-        wrong |= ~np.isin(columns["kind"], KINDS) | ~(columns["seconds"] >= 0)
+        wrong |= ~np.isin(columns["kind"], list(KINDS)) | ~(columns["seconds"] >= 0)
         failures = dict.fromkeys(np.flatnonzero(wrong).tolist(), _NO_EVENT)
-        events = Events(**{name: column[~wrong] for name, column in columns.items()})
+        told = {name: column[~wrong] for name, column in columns.items()}
+        told["kind"] = np.array([KINDS[kind] for kind in told["kind"].tolist()], np.uint8)
+        events = Events(**told)
         try:
             self._store.record(events)
         except StoreUnavailable:
@@ -63,7 +71,7 @@ class Record(Preprocess):
 
 _NO_EVENT = invalid(
     "event",
-    "users are above zero, items not negative, kinds 0 to 2, and times not in the future",
+    "users are above zero, items not negative, kinds 1 to 3, and times not in the future",
 )
 _UNAVAILABLE = ConvoyError(
     Code.UNAVAILABLE, "the feature store does not answer", "STORE_UNAVAILABLE", retry_after=1.0

@@ -10,7 +10,6 @@ from convoy.errors import invalid
 from convoy.v1 import pipeline_pb2
 from convoy.v1 import recommendation_pb2 as pb
 from convoy.wire import read_batch, write_batch
-from convoy_services.recommendation.store.events import Kind
 from convoy_services.rpc.call import Call
 from convoy_services.rpc.dispatch import Dispatcher
 from convoy_services.rpc.recommendation import LATEST
@@ -18,11 +17,7 @@ from convoy_services.rpc.recommendation import LATEST
 RUN = "/convoy.v1.PipelineService/Run"
 PIPELINE = "events"
 
-KINDS = {
-    pb.EVENT_KIND_IMPRESSION: Kind.IMPRESSION,
-    pb.EVENT_KIND_CLICK: Kind.CLICK,
-    pb.EVENT_KIND_WATCH: Kind.WATCH,
-}
+KINDS = (pb.EVENT_KIND_IMPRESSION, pb.EVENT_KIND_CLICK, pb.EVENT_KIND_WATCH)
 MOST = 4096
 """Events of one message."""
 MOST_FAULTS = 16
@@ -91,7 +86,7 @@ def _batch(events: Sequence[pb.Event]) -> Batch:
     columns = {
         "user": Tensor.pack([e.user_id for e in events], Datatype.INT64),
         "item": Tensor.pack([e.item_id for e in events], Datatype.INT64),
-        "kind": Tensor.pack([KINDS[e.kind] for e in events], Datatype.UINT8),
+        "kind": Tensor.pack([e.kind for e in events], Datatype.UINT8),
         "seconds": Tensor.pack([e.watch_seconds for e in events], Datatype.FP32),
         "time": Tensor.pack(
             [e.time.ToMicroseconds() if e.HasField("time") else now for e in events],

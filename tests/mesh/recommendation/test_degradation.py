@@ -166,7 +166,7 @@ async def test_a_store_that_is_down_degrades_readers_and_refuses_writers(
     recommender: LocalMesh, redis: RedisServer
 ) -> None:
     def events(item: int) -> Batch:
-        columns = {"user": [5], "item": [item], "kind": np.array([1], np.uint8)}
+        columns = {"user": [5], "item": [item], "kind": np.array([2], np.uint8)}
         columns |= {"seconds": np.zeros(1, np.float32), "time": [1_700_000_000_000_000 + item]}
         types = {"user": "INT64", "item": "INT64", "kind": "UINT8", "time": "INT64"}
         types["seconds"] = "FP32"

@@ -37,10 +37,14 @@ def test_a_log_becomes_a_version_a_store_and_a_mesh(folder: Path) -> None:
     assert made.pipelines["recommendation"].repository == Repository(models.resolve())
     with open_store(f"sqlite:///{models / 'events.db'}") as store:
         assert len(store.popular(0, 10)[0]) == 10
-    (models / "mesh.yaml").write_text("# mine\n")
-    run("train", "recommendation", "--data", folder / "log", "--out", models, "--quick")
+    mine = (models / "mesh.yaml").read_text().replace("events.db", "mine.db")
+    (models / "mesh.yaml").write_text(mine)
+    told = run("train", "recommendation", "--data", folder / "log", "--out", models, "--quick")
     assert Repository(models).versions() == ["1", "2"]
-    assert (models / "mesh.yaml").read_text() == "# mine\n"
+    assert (models / "mesh.yaml").read_text() == mine
+    assert "convoy load" in told
+    with open_store(f"sqlite:///{models / 'mine.db'}") as store:
+        assert len(store.popular(0, 10)[0]) == 10
 
 
 @pytest.mark.parametrize(
@@ -48,6 +52,8 @@ def test_a_log_becomes_a_version_a_store_and_a_mesh(folder: Path) -> None:
     [
         (["--data", "nowhere"], "nowhere"),
         (["--data", "log", "--store", "mysql://x"], "a feature store is one of"),
+        (["--data", "log", "--store", "redis://127.0.0.1:1/0"], "does not answer"),
+        (["--data", "log", "--texts", "no-such-model"], "there is no encoder 'no-such-model'"),
     ],
 )
 def test_what_cannot_be_is_said_in_a_line(folder: Path, words: list[str], told: str) -> None:
@@ -59,3 +65,4 @@ def test_what_cannot_be_is_said_in_a_line(folder: Path, words: list[str], told: 
     assert result.exit_code == 1
     assert told in result.output.replace("\n", "")
     assert "Traceback" not in result.output
+    assert not Repository(out).versions()  # it is said before anything is trained

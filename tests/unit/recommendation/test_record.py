@@ -36,7 +36,7 @@ def features(store: str) -> Iterator[Features]:
 
 def events(**columns: list[float]) -> dict[str, object]:
     rows = len(next(iter(columns.values())))
-    some = {"user": [5], "item": [7], "kind": [1], "seconds": [0.0], "time": [NOW]}
+    some = {"user": [5], "item": [7], "kind": [2], "seconds": [0.0], "time": [NOW]}
     return {name: np.array(columns.get(name, value * rows)) for name, value in some.items()}
 
 
@@ -71,12 +71,20 @@ def test_what_is_kept_is_read_at_once(record: Record, features: Features) -> Non
 
 @pytest.mark.parametrize(
     "faulty",
-    [{"user": 0}, {"item": -1}, {"kind": 3}, {"seconds": -1}, {"time": -1}, {"time": NOW + 10**11}],
+    [
+        {"user": 0},
+        {"item": -1},
+        {"kind": 4},
+        {"kind": 0},
+        {"seconds": -1},
+        {"time": -1},
+        {"time": NOW + 10**11},
+    ],
 )
 def test_a_row_that_is_no_event_fails_alone(
     record: Record, features: Features, faulty: dict[str, float]
 ) -> None:
-    some = {"user": 5, "item": 7, "kind": 1, "seconds": 0.0, "time": NOW}
+    some = {"user": 5, "item": 7, "kind": 2, "seconds": 0.0, "time": NOW}
     rows = {name: [value, {**some, **faulty}[name]] for name, value in some.items()}
     result = record.process(batch(record, **rows))
     assert {row: error.code for row, error in result.failures.items()} == {1: Code.INVALID_ARGUMENT}

@@ -69,6 +69,8 @@ def write_version(repository: Path, write: Callable[[Path], None]) -> Path:
     made.mkdir()
     try:
         write(made)
+        for file in made.iterdir():
+            file.chmod(0o644)  # safetensors are for their owner alone otherwise
         number = max(map(int, Repository(repository).versions()), default=0) + 1
         while (repository / str(number)).exists():
             number += 1

@@ -1,5 +1,6 @@
 """A log of what was shown, clicked and watched, as columns."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Self
@@ -8,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convoy.tensor import Index
+
+DAYS = 30 * 86_400
+"""Seconds by which clocks may differ."""
 
 
 class DataError(ValueError):
@@ -83,6 +87,8 @@ def data(name: str, log: Log, things: Things, sha256: str) -> Data:
         raise DataError(f"{name}: item {missing[0]} was shown and is not among the items")
     if not len(log):
         raise DataError(f"{name}: the log is empty")
+    if log.time.max() > time.time() + DAYS:
+        raise DataError(f"{name}: times lie in the future; are they seconds, or milliseconds?")
     return Data(name=name, log=log, things=sorted_things(name, things), sha256=sha256)
 
 
