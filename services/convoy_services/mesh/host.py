@@ -16,9 +16,9 @@ from opentelemetry import propagate
 from opentelemetry.context import Context
 
 from convoy import Code, ConvoyError
-from convoy_services.mesh.bisect import as_error
 from convoy_services.mesh.codec import CODECS, Payload
 from convoy_services.mesh.executor import Executor
+from convoy_services.mesh.fault import fault
 from convoy_services.mesh.hop import StageReport, StageRequest, StageResponse
 from convoy_services.mesh.journey import Journey
 from convoy_services.mesh.local import LocalStage
@@ -64,14 +64,16 @@ class StageHost:
     async def bring(self, version: str) -> None:
         """Load a version of the model of each stage that has such, beside what there is.
 
-        Raises ConvoyError NOT_FOUND, or INTERNAL where it cannot be loaded.
+        Raises ConvoyError NOT_FOUND, FAILED_PRECONDITION where it cannot be loaded.
         """
         for stage in self._stages.values():
             if stage.plan.repository:
                 try:
                     await stage.bring(version)
+                except ConvoyError:
+                    raise
                 except Exception as exc:
-                    raise as_error(exc, stage.plan.name) from exc
+                    raise _unloadable(version, stage.plan.name, exc) from exc
 
     def check_health(self) -> None:
         """Raise TimeoutError where a stage hangs: Serve then replaces the replica."""
@@ -84,6 +86,8 @@ class StageHost:
 
     def versions(self) -> dict[str, str]:
         """Name the version that is live here of each stage that has such."""
+        for stage in self._stages.values():
+            stage.follow()
         return {name: s.version for name, s in self._stages.items() if s.plan.repository}
 
     def describe(self) -> dict[str, Any]:
@@ -105,6 +109,18 @@ class StageHost:
         """Close the stages when Serve takes the replica down."""
         for stage in getattr(self, "_stages", {}).values():
             stage.close()
+
+
+def _unloadable(version: str, stage: str, exc: Exception) -> ConvoyError:
+    """Say that a version is broken; how is in the log, under an id."""
+    logged = fault(f"loading version {version} into {stage}", exc, stage)
+    return ConvoyError(
+        Code.FAILED_PRECONDITION,
+        f"version {version} does not load: its files are broken, or some are missing",
+        "VERSION_BROKEN",
+        stage,
+        metadata=logged.metadata,
+    )
 
 
 @contextmanager

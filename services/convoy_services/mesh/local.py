@@ -37,12 +37,17 @@ class LocalStage:
         self._loaded[self.version].load()
 
     async def bring(self, version: str) -> None:
-        """Load another version beside what there is and make it live here.
+        """Load another version beside what there is; it is live once it is chosen.
 
         Raises ConvoyError NOT_FOUND, or what loading raises.
         """
         await self._find(version)
-        self.version = version
+
+    def follow(self) -> None:
+        """Hold that version for live that is chosen now, if it is loaded."""
+        chosen = self.plan.repository.chosen() if self.plan.repository else ""
+        if chosen in self._loaded:
+            self.version = chosen
 
     def close(self) -> None:
         """Let go of what the stage holds."""
@@ -57,6 +62,7 @@ class LocalStage:
         busy = max(loaded.busy for loaded in self._loaded.values())
         if busy > self.plan.hangs_after:
             raise TimeoutError(f"stage {self.plan.name} hangs: {busy:.0f} s")
+        self.follow()
         now = time.monotonic()
         for version, loaded in list(self._loaded.items()):
             if version != self.version and now - loaded.used > KEPT:

@@ -57,7 +57,10 @@ class Mesh:
             )
         version = repository.find(version)
         concerned = {s.deployment for s in self.plan.stages.values() if s.repository == repository}
-        await asyncio.gather(*(self.links[name].bring(version) for name in concerned))
+        loads = (self.links[name].bring(version) for name in concerned)
+        for result in await asyncio.gather(*loads, return_exceptions=True):
+            if isinstance(result, BaseException):
+                raise result
         repository.choose(version)
         self.follow()
         return version

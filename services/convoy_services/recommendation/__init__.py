@@ -1,4 +1,4 @@
-"""Recommendation: features → recall → merge → rank → rerank. mesh.template.yaml beside this wires them."""
+"""Recommendation: features → recall → merge → rank → rerank; mesh.template.yaml wires them."""
 
 from convoy_services.recommendation.features import Features
 from convoy_services.recommendation.merge import Merge

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convoy import Batch, Degradation, Tensor
+from convoy.errors import invalid
 from convoy.tensor import Index, ascending
 from convoy_services.mesh.column import Column, Columns
 from convoy_services.mesh.stage import Preprocess
@@ -75,6 +76,8 @@ class Features(Preprocess):
             known = tell([b""] * batch.rows, [()] * batch.rows, most=0, most_seen=0)
             rows = tuple(np.flatnonzero(user).tolist())
             degraded = (Degradation("", "STORE_UNAVAILABLE", rows),) if rows else ()
+        if (batch["number_names"].lengths != batch["numbers"].lengths).any():
+            raise invalid("numbers", "its rows are not as long as those of number_names")
         past, dwell, past_splits = _past(batch["history"], known)
         context, weight, context_splits = _context(batch, known.tags)
         columns = self.produces.pack(

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convoy import Batch, Tensor
+from convoy.errors import invalid
 from convoy.tensor import Index, ascending
 from convoy_services.mesh.column import Column, Columns
 from convoy_services.mesh.stage import Preprocess
+from convoy_services.recommendation.bounds import MOST_CANDIDATES
 from convoy_services.recommendation.channel import Channel
 from convoy_services.recommendation.model.catalogue import Catalogue
 from convoy_services.recommendation.ragged import alike, boundaries, owners, places, ragged
@@ -96,7 +98,11 @@ class Merge(Preprocess):
         self._codes = {name.encode(): code for code, name in names}
 
     def process(self, batch: Batch) -> Batch:
-        """Merge all rows at once; raises ValueError where items and scores differ in length."""
+        """Merge all rows at once; a row with too many given candidates fails.
+
+        Raises ConvoyError INVALID_ARGUMENT where items and scores differ in length.
+        """
+        excess = np.flatnonzero(batch["given"].lengths > MOST_CANDIDATES).tolist()
         lists = [_found(batch, name, bit) for name, bit in CHANNELS.items()]
         lists.append(_List.of(batch["given"], Channel.GIVEN))
         lists += [_List.of(batch["blocked"], BLOCKED), _List.of(batch["seen"], SEEN)]
@@ -118,6 +124,7 @@ class Merge(Preprocess):
         splits = ascending(np.minimum(np.diff(splits), most))
         return self.produces.pack(
             rows=batch.rows,
+            failures=dict.fromkeys(excess, invalid("given", f"take {MOST_CANDIDATES} at most")),
             pool=ragged(pairs.item, splits),
             channels=ragged(pairs.bits & np.uint8(FOUND), splits),
             recall_score=ragged(pairs.score, splits),
@@ -176,7 +183,7 @@ class _Pairs:
 def _found(batch: Batch, name: str, bit: int) -> _List:
     items, scores = batch[f"{name}_items"], batch[f"{name}_scores"]
     if not alike(items, scores):
-        raise ValueError(f"{name}_items and {name}_scores differ in length")
+        raise invalid(f"{name}_scores", f"its rows are not as long as those of {name}_items")
     whole = _List.of(items, bit)
     found = np.isfinite(scores.array)
     return _List(whole.row[found], whole.item[found], whole.rank[found], bit)

@@ -23,8 +23,8 @@ class RecallPopular(Inference):
     """The most watched: user INT64 [] → items INT64 [-1], scores FP32 [-1] (clicks, decayed).
 
     The clicks of the log that the version was trained on, and those of the store since; both halve
-    in a week. Where the
-    store does not answer, rows hold the former alone, and are degraded.
+    in a week. Items of the catalogue alone: anybody may send events of items that there are not.
+    Where the store does not answer, rows hold the former alone, and are degraded.
     """
 
     consumes = Columns(user=Column("INT64", default=0))
@@ -66,10 +66,8 @@ class RecallPopular(Inference):
         places = self._catalogue.find(lately)
         known = places >= 0
         clicks[places[known]] += weights[known]
-        ids = np.concatenate([self._catalogue.ids, lately[~known]])
-        scores = np.concatenate([clicks, weights[~known]])
-        best = np.lexsort((ids, -scores))[: self._most]
-        return ids[best], scores[best], stale
+        best = np.lexsort((self._catalogue.ids, -clicks))[: self._most]
+        return self._catalogue.ids[best], clicks[best], stale
 
     def close(self) -> None:
         """Close the store."""

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convoy import Batch
+from convoy.errors import invalid
 from convoy.tensor import Index
 from convoy_services.mesh.column import Column, Columns
 from convoy_services.mesh.stage import Inference
+from convoy_services.recommendation.bounds import MOST_POOL
 from convoy_services.recommendation.ragged import ragged
 from convoy_services.recommendation.user_columns import USER_COLUMNS, users
 
@@ -37,8 +39,13 @@ class _Rank(Inference):
         self.repository = Path(model)
 
     def process(self, batch: Batch) -> Batch:
-        """Predict for the candidates of every row."""
+        """Predict for the candidates of every row.
+
+        Raises ConvoyError INVALID_ARGUMENT for a row of too many.
+        """
         pool = batch["pool"]
+        if pool.lengths.max(initial=0) > MOST_POOL:
+            raise invalid("pool", f"a row has more than {MOST_POOL} candidates")
         assert pool.splits is not None
         (name,) = self.produces
         rows = self._catalogue.find(pool.array)

@@ -12,6 +12,7 @@ from convoy.errors import invalid
 from convoy.tensor import Index, ascending
 from convoy_services.mesh.column import Column, Columns
 from convoy_services.mesh.stage import Postprocess
+from convoy_services.recommendation.bounds import MOST_ITEMS
 from convoy_services.recommendation.diversity import Candidates, Rules, arrange, shortlist
 from convoy_services.recommendation.formula import Formula
 from convoy_services.recommendation.model.catalogue import Catalogue
@@ -94,16 +95,18 @@ class Rerank(Postprocess):
             raise ValueError(f"{self.folder / VECTORS}: {there}")
 
     def process(self, batch: Batch) -> Batch:
-        """Rerank all rows at once; a row whose limit is below 1 fails.
+        """Rerank all rows at once; a row whose limit is not 1 to ``MOST_ITEMS`` fails.
 
-        Raises ValueError where the columns of the candidates differ in length.
+        Raises ConvoyError INVALID_ARGUMENT where the columns of the candidates differ in length.
         """
-        if not alike(*[batch[name] for name in GIVEN]):
-            raise ValueError(f"{', '.join(GIVEN)} differ in length")
+        for name in GIVEN:
+            if not alike(batch["pool"], batch[name]):
+                raise invalid(name, "its rows are not as long as those of pool")
         splits = boundaries(batch["pool"])
         pool, recall = batch["pool"].array, batch["recall_score"].array
         p_click, dwell = batch["p_click"].array, batch["dwell"].array
-        limits = batch["limit"].array.astype(np.int64)
+        asked = batch["limit"].array
+        limits = np.minimum(asked, MOST_ITEMS).astype(np.int64)
         row, rows = owners(splits), self._catalogue.find(pool)
         age, fresh = self._ages(rows, batch["time"].array[row])
         length = _look(self._catalogue.seconds, rows, 0)
@@ -122,10 +125,10 @@ class Rerank(Postprocess):
 
         taken = np.take_along_axis(grid, np.maximum(chosen, 0), axis=1)[chosen >= 0]
         splits = ascending((chosen >= 0).sum(axis=1))
-        refused = np.flatnonzero(limits < 1).tolist()
+        refused = np.flatnonzero((asked < 1) | (asked > MOST_ITEMS)).tolist()
         return self.produces.pack(
             rows=batch.rows,
-            failures=dict.fromkeys(refused, invalid("limit", "take 1 or more")),
+            failures=dict.fromkeys(refused, invalid("limit", f"take 1 to {MOST_ITEMS}")),
             item=ragged(pool[taken], splits),
             score=ragged(score[taken], splits),
             item_p_click=ragged(p_click[taken], splits),

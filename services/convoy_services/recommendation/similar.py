@@ -5,14 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from convoy import Batch, Code, ConvoyError
+from convoy.errors import invalid
 from convoy.tensor import ascending
 from convoy_services.mesh.column import Column, Columns
 from convoy_services.mesh.stage import Inference
+from convoy_services.recommendation.bounds import MOST_ITEMS
 from convoy_services.recommendation.ragged import ragged
 from convoy_services.recommendation.recall import RECALLED
-
-MOST = 1000
-"""Items of a row."""
 
 
 class Similar(Inference):
@@ -39,16 +38,19 @@ class Similar(Inference):
 
     def process(self, batch: Batch) -> Batch:
         """Search near the items of all rows at once; a row fails whose item there is not."""
-        limit = np.clip(batch["limit"].array, 0, MOST)[:, None]
+        asked = batch["limit"].array
+        limit = np.clip(asked, 0, MOST_ITEMS)[:, None]
         places = self._catalogue.find(batch["item"].array)
-        unknown = np.flatnonzero(places < 0).tolist()
+        failures = dict.fromkeys(np.flatnonzero(places < 0).tolist(), _NO_ITEM)
+        refused = np.flatnonzero((asked < 1) | (asked > MOST_ITEMS)).tolist()
+        failures |= dict.fromkeys(refused, invalid("limit", f"take 1 to {MOST_ITEMS}"))
         found, scores = self._index.search(self._vectors[places], int(limit.max()) + 1)
         there = (found >= 0) & (found != places[:, None])
         there &= np.cumsum(there, axis=1) <= limit
         splits = ascending(there.sum(axis=1))
         return self.produces.pack(
             rows=batch.rows,
-            failures=dict.fromkeys(unknown, _NO_ITEM),
+            failures=failures,
             items=ragged(self._catalogue.ids[found[there]], splits),
             scores=ragged(scores[there], splits),
         )

@@ -12,7 +12,7 @@ from convoy.v1 import recommendation_pb2 as pb
 from convoy.wire import read_batch, write_batch
 from convoy_services.rpc.call import Call
 from convoy_services.rpc.dispatch import Dispatcher
-from convoy_services.rpc.recommendation import LATEST
+from convoy_services.rpc.whole import whole
 
 RUN = "/convoy.v1.PipelineService/Run"
 PIPELINE = "events"
@@ -22,6 +22,8 @@ MOST = 4096
 """Events of one message."""
 MOST_FAULTS = 16
 """Faulty fields that are named."""
+AHEAD = 3600.0
+"""Seconds by which a client's clock may be fast: what is dated later would stay popular."""
 DAY = 86_400.0
 """Seconds: the longest that anything is watched."""
 
@@ -78,7 +80,7 @@ class EventStream:
         request = pipeline_pb2.RunRequest(pipeline=PIPELINE)
         write_batch(_batch(events), request.batch)
         reply = await self._dispatcher.unary(RUN, request.SerializeToString(), call.another())
-        read_batch(pipeline_pb2.RunResponse.FromString(reply).batch).raise_for_failures()
+        whole(read_batch(pipeline_pb2.RunResponse.FromString(reply).batch), "events")
 
 
 def _batch(events: Sequence[pb.Event]) -> Batch:
@@ -118,5 +120,5 @@ def _wrong(event: pb.Event) -> Iterator[tuple[str, str]]:
         yield "kind", "take IMPRESSION, CLICK or WATCH"
     if not 0 <= event.watch_seconds <= DAY:
         yield "watch_seconds", "take a number from 0 to 86,400"
-    if not 0 <= event.time.seconds <= LATEST or not 0 <= event.time.nanos < 10**9:
-        yield "time", "take a time from 1970 to 9999"
+    if not 0 <= event.time.seconds <= time.time() + AHEAD or not 0 <= event.time.nanos < 10**9:
+        yield "time", "take a time since 1970 that is not in the future"

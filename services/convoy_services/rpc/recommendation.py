@@ -11,13 +11,10 @@ from convoy.errors import invalid
 from convoy.v1 import recommendation_pb2 as pb
 from convoy_services.mesh.mesh import Mesh
 from convoy_services.mesh.request import Request
+from convoy_services.recommendation.bounds import MOST_CANDIDATES, MOST_ITEMS
 from convoy_services.recommendation.channel import Channel
 from convoy_services.rpc.call import Call
-from convoy_services.rpc.whole import whole
 
-MOST_ITEMS = 100
-"""Of a reply."""
-MOST_CANDIDATES = 1000
 MOST_HISTORY = 1000
 MOST_BLOCKED = 10_000
 MOST_FACTS = 64
@@ -53,7 +50,7 @@ class RecommendationServicer:
         _refuse(_faults(request))
         inputs = pipeline.plan.inputs.admit(to_batch(request))
         waiting = call.request(inputs, pipeline.plan.limits.timeout)
-        result = whole(await pipeline.run(waiting), "request")
+        result = _one(await pipeline.run(waiting))
         return pb.RecommendResponse(
             items=to_items(result, explain=request.explain),
             degraded=sorted({d.step for d in result.degradations}),
@@ -75,11 +72,18 @@ class RecommendationServicer:
             },
         )
         waiting = call.request(pipeline.plan.inputs.admit(inputs), pipeline.plan.limits.timeout)
-        result = whole(await pipeline.run(waiting), "request")
+        result = _one(await pipeline.run(waiting))
         pairs = zip(result["items"].tolist()[0], result["scores"].tolist()[0], strict=True)
         return pb.SimilarItemsResponse(
             items=[pb.SimilarItem(item_id=item, similarity=score) for item, score in pairs]
         )
+
+
+def _one(result: Batch) -> Batch:
+    """Give the result of one row; raises its ConvoyError where it failed."""
+    if result.failures:
+        raise result.failures[0]
+    return result
 
 
 def to_batch(request: pb.RecommendRequest) -> Batch:
@@ -140,7 +144,7 @@ def _limit(limit: int) -> Iterator[Violation]:
 
 
 def _time(context: pb.RecommendContext) -> Iterator[Violation]:
-    if not 0 <= context.time.seconds <= LATEST:
+    if not 0 <= context.time.seconds <= LATEST or not 0 <= context.time.nanos < 10**9:
         yield Violation("context.time", "take a time from 1970 to 9999")
 
 

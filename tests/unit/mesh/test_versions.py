@@ -133,7 +133,8 @@ async def test_a_version_that_does_not_load_changes_nothing(repository: Path) ->
     mesh = hosted(repository)
     with pytest.raises(ConvoyError) as caught:
         await mesh.mesh.bring("p", "3")
-    assert caught.value.code is Code.INTERNAL
+    assert (caught.value.code, caught.value.reason) == (Code.FAILED_PRECONDITION, "VERSION_BROKEN")
+    assert caught.value.metadata["id"]
     assert Repository(repository).live() == "2"
     assert await sums(mesh) == [101, 201]
 
@@ -200,3 +201,25 @@ async def test_the_open_inference_protocol_loads_versions(repository: Path) -> N
         await servicer.ModelReady(pb.ModelReadyRequest(name="p", version="2"), Call())
     await servicer.RepositoryModelLoad(pb.RepositoryModelLoadRequest(model_name="p"), Call())
     assert await index() == [("p", "1", "UNAVAILABLE"), ("p", "2", "READY")]
+
+
+async def test_a_load_that_is_refused_leaves_what_is_live_live_everywhere(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stages into which it had been loaded held it for live, and let go of what was."""
+    mesh = hosted(repository)
+    write(repository, v3="1000")
+    (repository / "3" / "by").write_text("1000")
+
+    async def refuses(version: str) -> None:
+        raise ConvoyError(Code.UNAVAILABLE, "no replica", "REPLICA_UNAVAILABLE")
+
+    monkeypatch.setattr(mesh.links["two"], "bring", refuses)
+    with pytest.raises(ConvoyError):
+        await mesh.mesh.bring("p", "3")
+    one = mesh.links["one"].host
+    assert one.versions() == {"one": "2"}
+    monkeypatch.setattr(local, "KEPT", -1.0)
+    one.check_health()
+    assert stages.Versioned.closed == [1000]
+    assert await sums(mesh) == [101, 201]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convoy import Batch
+from convoy import Batch, ConvoyError
 from convoy_services.recommendation.channel import Channel
 from convoy_services.recommendation.merge import CHANNELS, Merge
 from convoy_services.recommendation.model.catalogue import Catalogue
@@ -201,7 +201,7 @@ def test_ids_may_be_far_apart(stage: Merge) -> None:
 
 
 def test_items_and_scores_of_other_lengths_are_refused(stage: Merge) -> None:
-    with pytest.raises(ValueError, match="text_items and text_scores differ in length"):
+    with pytest.raises(ConvoyError, match="text_scores: its rows are not as long"):
         merge(stage, {"text_items": [1, 2], "text_scores": [1]})
 
 
@@ -222,6 +222,16 @@ def test_a_channel_may_weigh_more(folder: Path) -> None:
 def test_a_weight_that_cannot_be_is_refused(weights: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=r"channel|above 0"):
         Merge(model="nowhere", weights=weights)
+
+
+def test_a_row_with_too_many_given_fails_alone(folder: Path) -> None:
+    """It hung the re-rank for everybody."""
+    rows: list[Row] = [{"given": list(range(1001))}, {"given": list(range(1000))}]
+    stage = load(folder)
+    result = stage.process(pack(stage, rows))
+    assert [v.field for v in result.failures[0].violations] == ["given"]
+    assert list(result.failures) == [0]
+    assert len(result["pool"].tolist()[1]) == 1000
 
 
 def test_all_that_is_given_is_kept(folder: Path) -> None:

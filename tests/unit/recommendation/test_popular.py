@@ -55,13 +55,14 @@ def test_without_events_it_is_the_order_of_the_log_for_every_row(stage: RecallPo
     assert result["scores"].tolist() == [[3.0, 2.0, 1.0]] * 2
 
 
-def test_clicks_since_count_and_so_do_items_that_the_log_did_not_have(
+def test_clicks_since_count_but_for_those_of_items_that_there_are_not(
     stage: RecallPopular, tmp_path: Path
 ) -> None:
+    """An id that callers made up was recommended to everybody."""
     clicked(tmp_path, 40, 40, 40, 99, 99, 99, 99, 99)
     result = asked(stage)
-    assert result["items"].tolist() == [[40, 99, 20]]
-    assert result["scores"].tolist()[0] == pytest.approx([5.0, 5.0, 3.0], rel=1e-3)
+    assert result["items"].tolist() == [[40, 20, 10]]
+    assert result["scores"].tolist()[0] == pytest.approx([5.0, 3.0, 1.0], rel=1e-3)
     assert not result.degradations
 
 

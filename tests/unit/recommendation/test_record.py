@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convoy import Code
+from convoy import Code, ConvoyError
 from convoy_services.recommendation import Features, Record
 
 NOW = time.time_ns() // 1000
@@ -137,8 +137,14 @@ def test_times_and_numbers_that_no_clock_and_no_model_knows_do_no_harm(features:
         "time": np.array([2**62, -(2**62)]),
         "tags": [[b"\xff\xfe"], []],
         "number_names": [["a", "b", "c"], []],
-        "numbers": [[3e38], [1.0]],
+        "numbers": [[3e38, -1e-45, 0.0], []],
     }
     result = features.process(features.consumes.pack(rows=2, **columns))
     assert np.isfinite(result["context_weight"].array).all()
     assert not result.failures
+
+
+def test_numbers_without_a_name_are_refused(features: Features) -> None:
+    columns = {name: column.repeat(column.default, 1) for name, column in features.consumes.items()}
+    with pytest.raises(ConvoyError, match="numbers: its rows are not as long"):
+        features.process(features.consumes.pack(rows=1, **{**columns, "numbers": [[1.0]]}))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convoy import Batch, Code
+from convoy import Batch, Code, ConvoyError
 from convoy_services.recommendation.model.catalogue import Catalogue
 from convoy_services.recommendation.rerank import Rerank
 
@@ -125,21 +125,22 @@ def test_diversity_puts_what_is_alike_apart(folder: Path) -> None:
     assert reordered[1] != 2
 
 
-@pytest.mark.parametrize("limit", [1, 3, 20, 2**31 - 1])
+@pytest.mark.parametrize("limit", [1, 3, 20, 100])
 def test_a_list_has_no_more_than_its_limit(folder: Path, limit: int) -> None:
     row = {"pool": [5, 6, 7, 8], "recall_score": [0.4, 0.3, 0.2, 0.1], "limit": limit}
     assert rerank(folder, row) == [[5, 6, 7, 8][:limit]]
 
 
-@pytest.mark.parametrize("limit", [0, -1, -(2**31)])
-def test_a_limit_below_one_fails_its_row_alone(folder: Path, limit: int) -> None:
+@pytest.mark.parametrize("limit", [0, -1, -(2**31), 101, 2**31 - 1])
+def test_a_limit_that_cannot_be_fails_its_row_alone(folder: Path, limit: int) -> None:
     stage = load(folder)
     rows = [{"pool": [1, 2]}, {"pool": [1, 2], "limit": limit}, {"pool": [3]}]
     result = stage.process(pack(stage, rows))
     assert list(result.failures) == [1]
     assert result.failures[1].code is Code.INVALID_ARGUMENT
     assert result.failures[1].violations[0].field == "limit"
-    assert result["item"].tolist() == [[1, 2], [], [3]]
+    items = result["item"].tolist()
+    assert [items[0], items[2]] == [[1, 2], [3]]
 
 
 def test_a_row_may_have_no_candidate_or_one(folder: Path) -> None:
@@ -219,7 +220,7 @@ def test_fresh_items_have_their_share(folder: Path) -> None:
 
 @pytest.mark.parametrize("column", ["channels", "recall_score", "p_click", "dwell"])
 def test_columns_of_other_lengths_are_refused(folder: Path, column: str) -> None:
-    with pytest.raises(ValueError, match="differ in length"):
+    with pytest.raises(ConvoyError, match="its rows are not as long as those of pool"):
         rerank(folder, {"pool": [1, 2], column: [1]})
 
 

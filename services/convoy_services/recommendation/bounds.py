@@ -1,0 +1,10 @@
+"""What one request may ask for, whichever protocol it came by."""
+
+MOST_ITEMS = 100
+"""Of a list: re-ranking costs its square."""
+
+MOST_CANDIDATES = 1000
+"""That a caller gives."""
+
+MOST_POOL = 10_000
+"""Candidates of a row that a ranker looks at: 4 kB each."""
