@@ -30,7 +30,8 @@ def run(rounds: int, seconds: float) -> Outcome:
     """Train on a log of the size, then measure every contestant in turn."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="convoy-bench-")))
-        redis = stack.enter_context(RedisServer(folder))
+        (folder / "redis").mkdir()
+        redis = stack.enter_context(RedisServer(folder / "redis"))
         file = _prepare(folder, redis)
         mesh = stack.enter_context(convoy.Convoy(yaml.safe_load(file.read_text())))
         inside = stack.enter_context(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from convoy_services.cli.console import err, fail
+from convoy_services.mesh.repository import Repository
 
 if TYPE_CHECKING:
     from convoy_services.mesh.plan import MeshPlan
@@ -55,3 +56,13 @@ def checked(file: MeshFile) -> "MeshPlan":
             err.print(f"{place}:", style="bold", end=" ")
             err.print(str(problem).removeprefix(f"line {problem.line}: "))
         raise typer.Exit(1) from None
+
+
+def without_versions(file: MeshFile, mesh: "MeshPlan") -> list[str]:
+    """Say of each stage whose model repository, on this machine, has no version."""
+    places = {s.name: file.home / s.repository.folder for s in mesh.stages.values() if s.repository}
+    return [
+        f"{file.path}: stages.{name}: there is no version of a model in {folder}"
+        for name, folder in places.items()
+        if not Repository(folder).versions()
+    ]

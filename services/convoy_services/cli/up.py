@@ -39,7 +39,9 @@ def up(
 ) -> None:
     """Start the mesh on this machine and stay until Ctrl-C; or start it on a cluster."""
     file = source.load(config)
-    source.checked(file)
+    plan = source.checked(file)
+    if address is None and (problems := source.without_versions(file, plan)):
+        fail("\n".join(problems))
     try:
         if address is not None:
             from convoy_services.cli.cluster import deploy

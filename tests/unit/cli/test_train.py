@@ -66,3 +66,18 @@ def test_what_cannot_be_is_said_in_a_line(folder: Path, words: list[str], told: 
     assert told in result.output.replace("\n", "")
     assert "Traceback" not in result.output
     assert not Repository(out).versions()  # it is said before anything is trained
+
+
+def test_a_mesh_whose_models_are_not_there_is_said_before_it_starts(
+    folder: Path, tmp_path: Path
+) -> None:
+    text = (folder / "models" / "mesh.yaml").read_text()
+    gone = tmp_path / "gone"
+    config = tmp_path / "mesh.yaml"
+    config.write_text(text.replace(str((folder / "models").resolve()), str(gone)))
+    told = run("check", config).replace("\n", "")
+    assert f"there is no version of a model in {gone}" in told
+    assert "is fine" in told
+    result = CliRunner().invoke(app, ["up", str(config), "--name", "gone"])
+    assert result.exit_code == 1
+    assert f"there is no version of a model in {gone}" in result.output.replace("\n", "")
