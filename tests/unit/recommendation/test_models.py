@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import pytest
 
 from convoy_services.mesh.repository import Repository
 from convoy_services.recommendation.model.catalogue import Catalogue
+from convoy_services.recommendation.model.context import BUCKETS
 from convoy_services.recommendation.model.nearest import Nearest
 from convoy_services.recommendation.model.ranker import Clicks, Constant, Dwell
 from convoy_services.recommendation.model.tower import VECTOR, Tower
@@ -139,3 +141,31 @@ def test_a_card_of_another_kind_is_refused_by_its_file(tmp_path: Path) -> None:
     (tmp_path / "card.json").write_text("{}")
     with pytest.raises(ValueError, match=r"card\.json"):
         Card.load(tmp_path)
+
+
+def test_what_the_training_never_met_says_nothing(version: Path, users: Users) -> None:
+    """Its bucket held what it was born with, so that a huge number changed every prediction."""
+    met = [
+        f"{name}={value}"
+        for name, values in (
+            ("hour", range(24)),
+            ("weekday", range(7)),
+            ("device", ["phone", "tablet", "tv"]),
+        )
+        for value in values
+    ]
+    unmet = next(b for b in range(BUCKETS) if b not in {crc32(n.encode()) % BUCKETS for n in met})
+    rows = len(users)
+    more = replace(
+        users,
+        context=np.concatenate([users.context, np.full(1, unmet)]),
+        context_weight=np.concatenate([users.context_weight, np.full(1, 88, np.float32)]),
+        context_splits=np.append(users.context_splits[:-1], users.context_splits[-1] + 1),
+    )
+    items = np.arange(10)
+    splits = np.append(np.zeros(rows, np.int64), 10)
+    for model in (Clicks.load(version, 1), Dwell.load(version, 1)):
+        told = [model.predict(given, items, splits) for given in (users, more)]
+        np.testing.assert_allclose(told[0], told[1], rtol=1e-6)
+    vectors = [Tower.load(version, 1).embed(given) for given in (users, more)]
+    np.testing.assert_allclose(vectors[0], vectors[1], atol=1e-6)

@@ -119,6 +119,11 @@ class People(nn.Module):
         nn.init.normal_(self.moment.weight, std=0.1)
         self.register_buffer("known", torch.zeros(sizes.users, dtype=torch.int64))
 
+    def pass_over(self, met: Tensor) -> None:
+        """Let the buckets say nothing that were not met in training; ``met`` is bool [BUCKETS]."""
+        with torch.no_grad():
+            self.moment.weight[~met] = 0
+
     def forward(self, given: Inputs) -> Tensor:
         """Give float32 [rows, USER + CONTEXT]."""
         user = given.user

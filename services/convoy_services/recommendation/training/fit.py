@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from convoy.tensor import Index
 from convoy_services.recommendation.model.catalogue import Catalogue
+from convoy_services.recommendation.model.context import BUCKETS
 from convoy_services.recommendation.model.counters import WIDTH
 from convoy_services.recommendation.model.inputs import Inputs, inputs
 from convoy_services.recommendation.model.net import Rank, Sizes
@@ -232,7 +233,7 @@ def platt(told: Tensor, offset: Tensor, click: Tensor) -> tuple[float, float]:
 
 
 def _run(
-    net: nn.Module, task: Task, stage: str, blur: Blur, loss: Callable[[Step], Tensor]
+    net: TowerNet | Rank, task: Task, stage: str, blur: Blur, loss: Callable[[Step], Tensor]
 ) -> None:
     """Take Adam's steps over the requests, shuffled anew each epoch."""
     chance = np.random.default_rng(task.seed)
@@ -245,11 +246,13 @@ def _run(
     )
     falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     net.train()
+    met = torch.zeros(BUCKETS, dtype=torch.bool)
     done = 0
     for _ in range(task.epochs):
         order = chance.permutation(task.learned)
         for start in range(0, an_epoch * task.requests, task.requests):
             step = _step(task, order[start : start + task.requests], blur)
+            met[step.given.context] = True
             optimizer.zero_grad()
             value = loss(step)
             value.backward()  # type: ignore[no-untyped-call]
@@ -257,6 +260,7 @@ def _run(
             falling.step()
             done += 1
             task.progress(stage, done, steps)
+    net.people.pass_over(met)
     net.eval()
 
 
