@@ -1,14 +1,13 @@
 """Which mesh.yaml a command works on, and what it says."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from convoy_services.cli.console import err, fail
-from convoy_services.mesh.repository import Repository
 
 if TYPE_CHECKING:
     from convoy_services.mesh.plan import MeshPlan
@@ -60,9 +59,9 @@ def checked(file: MeshFile) -> "MeshPlan":
 
 def without_versions(file: MeshFile, mesh: "MeshPlan") -> list[str]:
     """Say of each stage whose model repository, on this machine, has no version."""
-    places = {s.name: file.home / s.repository.folder for s in mesh.stages.values() if s.repository}
+    places = {s.name: s.repository for s in mesh.stages.values() if s.repository}
     return [
-        f"{file.path}: stages.{name}: there is no version of a model in {folder}"
-        for name, folder in places.items()
-        if not Repository(folder).versions()
+        f"{file.path}: stages.{name}: there is no version of a model in {repository.folder}"
+        for name, repository in places.items()
+        if not replace(repository, folder=file.home / repository.folder).versions()
     ]
