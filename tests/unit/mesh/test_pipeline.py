@@ -12,8 +12,6 @@ from convoy_services.mesh.hop import StageRequest, StageResponse
 from convoy_services.mesh.mesh import Mesh
 from convoy_services.mesh.plan import Limits
 from convoy_services.mesh.request import Request
-from tests.unit.mesh import stages
-from tests.unit.mesh.hosted import Hosted, numbers
 from tests.unit.mesh.simulator import Stage, ask, chain, rows
 from tests.unit.mesh.virtual_time import simulate
 
@@ -429,25 +427,3 @@ async def _checked(asking: asyncio.Task[Batch], given: Batch) -> None:
     result = await asking
     for row, value in enumerate(given["row"].tolist()):
         assert row in result.failures or result["row"].tolist()[row] == value
-
-
-def test_a_request_hears_in_time_that_a_stage_has_no_replica() -> None:
-    async def scenario() -> tuple[str, float, float | None]:
-        hosted = Hosted.of(
-            f"""
-stages: {{add: {{class: "{stages.__name__}:Add"}}}}
-pipelines: {{p: {{steps: [{{stage: add}}], outputs: [y]}}}}
-""",
-            add=100.0,
-        )
-        hosted.links["add"].ready = False
-        with pytest.raises(ConvoyError) as caught:
-            await hosted.ask(numbers(1), timeout=10.0)
-        error = caught.value
-        now = asyncio.get_running_loop().time()
-        return f"{error.code.name} {error.reason} {error.stage}", now, error.retry_after
-
-    told, now, retry_after = simulate(scenario())
-    assert told == "UNAVAILABLE STAGE_UNAVAILABLE add"
-    assert now == pytest.approx(9.0)
-    assert retry_after
