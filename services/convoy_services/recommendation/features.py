@@ -11,14 +11,12 @@ from convoy.errors import invalid
 from convoy.tensor import Index, ascending
 from convoy_services.mesh.column import Column, Columns
 from convoy_services.mesh.stage import Preprocess
+from convoy_services.recommendation.bounds import LATEST
 from convoy_services.recommendation.model.context import features
 from convoy_services.recommendation.ragged import ragged
 from convoy_services.recommendation.store import Histories, StoreUnavailable, open_store
 from convoy_services.recommendation.store.trail import tell
 from convoy_services.recommendation.user_columns import USER_COLUMNS
-
-LATEST = 253_402_300_799
-"""The end of the year 9999, in seconds since the epoch."""
 
 
 class Features(Preprocess):

@@ -9,6 +9,7 @@ from convoy.errors import invalid
 from convoy.v1 import recommendation_pb2
 from convoy_services.mesh.column import Column, Columns
 from convoy_services.mesh.stage import Preprocess
+from convoy_services.recommendation.bounds import AHEAD
 from convoy_services.recommendation.store import Events, Kind, StoreUnavailable, open_store
 
 KINDS = {
@@ -17,9 +18,6 @@ KINDS = {
     recommendation_pb2.EVENT_KIND_WATCH: Kind.WATCH,
 }
 """What the contract's numbers mean."""
-
-AHEAD = 3_600_000_000
-"""Microseconds by which a client's clock may be fast; an event of next year would stay popular."""
 
 
 class Record(Preprocess):
@@ -51,7 +49,7 @@ class Record(Preprocess):
         """Keep the events of every row that is one."""
         columns = {name: batch[name].array for name in self.consumes}
         wrong = (columns["user"] <= 0) | (columns["item"] < 0) | (columns["time"] < 0)
-        wrong |= columns["time"] > time.time_ns() // 1000 + AHEAD
+        wrong |= columns["time"] > (time.time() + AHEAD) * 1e6
         wrong |= ~np.isin(columns["kind"], list(KINDS)) | ~(columns["seconds"] >= 0)
         failures = dict.fromkeys(np.flatnonzero(wrong).tolist(), _NO_EVENT)
         told = {name: column[~wrong] for name, column in columns.items()}

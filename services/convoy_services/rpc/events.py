@@ -10,6 +10,7 @@ from convoy.errors import invalid
 from convoy.v1 import pipeline_pb2
 from convoy.v1 import recommendation_pb2 as pb
 from convoy.wire import read_batch, write_batch
+from convoy_services.recommendation.bounds import AHEAD
 from convoy_services.rpc.call import Call
 from convoy_services.rpc.dispatch import Dispatcher
 from convoy_services.rpc.whole import whole
@@ -22,8 +23,6 @@ MOST = 4096
 """Events of one message."""
 MOST_FAULTS = 16
 """Faulty fields that are named."""
-AHEAD = 3600.0
-"""Seconds by which a client's clock may be fast: what is dated later would stay popular."""
 DAY = 86_400.0
 """Seconds: the longest that anything is watched."""
 

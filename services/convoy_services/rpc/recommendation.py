@@ -11,7 +11,7 @@ from convoy.errors import invalid
 from convoy.v1 import recommendation_pb2 as pb
 from convoy_services.mesh.mesh import Mesh
 from convoy_services.mesh.request import Request
-from convoy_services.recommendation.bounds import MOST_CANDIDATES, MOST_ITEMS
+from convoy_services.recommendation.bounds import LATEST, MOST_CANDIDATES, MOST_ITEMS
 from convoy_services.recommendation.channel import Channel
 from convoy_services.rpc.call import Call
 
@@ -22,8 +22,6 @@ MOST_FACTS = 64
 LONGEST = 128
 """Characters of each, and of a device's name."""
 LONGEST_QUERY = 2048
-LATEST = 253_402_300_799
-"""The end of the year 9999, in seconds since the epoch."""
 
 CHANNELS = {
     Channel.VECTOR: pb.RECALL_CHANNEL_VECTOR,

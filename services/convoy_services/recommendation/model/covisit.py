@@ -11,9 +11,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from convoy.tensor import Index
+from convoy.tensor import Index, ascending
 from convoy_services.recommendation.model.catalogue import Catalogue
 from convoy_services.recommendation.model.users import Users
+from convoy_services.recommendation.ragged import owners, places
 
 FILE = "covisit.npz"
 
@@ -78,9 +79,7 @@ class Covisit:
 
         The neighbours of the newest items of each past are added up, the newest weighing most.
         """
-        lengths = np.diff(users.past_splits)
-        user = np.repeat(np.arange(len(users)), lengths)
-        age = np.arange(len(users.past)) - np.repeat(users.past_splits[:-1], lengths)
+        user, age = owners(users.past_splits), places(users.past_splits)
         past = catalogue.find(users.past)
         kept = (past >= 0) & (age < NEWEST)
         flat, of = self._neighbours(past[kept])
@@ -99,9 +98,9 @@ class Covisit:
     def _neighbours(self, items: Index) -> tuple[Index, Index]:
         """Give the places of some items' neighbours, flat, and of which of the items each is."""
         starts, lengths = self.splits[items], self.splits[items + 1] - self.splits[items]
-        of = np.repeat(np.arange(len(items)), lengths)
-        within = np.arange(len(of)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        return starts[of] + within, of
+        splits = ascending(lengths)
+        of = owners(splits)
+        return starts[of] + places(splits), of
 
     def save(self, folder: Path) -> None:
         """Write it into a version's folder."""
@@ -120,8 +119,6 @@ def _best(
     """Keep the k best of each group, the best first, ties by row; with the groups' splits."""
     order = np.lexsort((rows, -scores, group))
     lengths = np.bincount(group, minlength=groups)
-    rank = np.arange(len(order)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    order = order[rank < k]
-    splits = np.zeros(groups + 1, np.int64)
-    np.cumsum(np.minimum(lengths, k), out=splits[1:])
+    order = order[places(ascending(lengths)) < k]
+    splits = ascending(np.minimum(lengths, k))
     return rows[order].astype(np.int64), scores[order], splits

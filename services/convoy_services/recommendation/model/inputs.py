@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from convoy.tensor import Index
+from convoy.tensor import Index, ascending
 from convoy_services.recommendation.model.catalogue import Catalogue
 from convoy_services.recommendation.model.users import Users
+from convoy_services.recommendation.ragged import owners, places
 
 HISTORY = 50
 """So many of the newest items of the past are looked at."""
@@ -60,11 +61,11 @@ def inputs(users: Users, known: Index, catalogue: Catalogue) -> Inputs:
     """
     rows = len(users)
     found = catalogue.find(users.past)
-    row = np.repeat(np.arange(rows), np.diff(users.past_splits))
+    row = owners(users.past_splits)
     there = found >= 0
     found, row, watched = found[there], row[there], users.past_dwell[there]
     lengths = np.bincount(row, minlength=rows)
-    place = np.arange(len(row)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    place = places(ascending(lengths))
     kept = place < HISTORY
     row, place = row[kept], place[kept]
     longest = max(1, min(HISTORY, int(lengths.max(initial=0))))

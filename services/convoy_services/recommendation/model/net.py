@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from convoy.tensor import Index
 from convoy_services.recommendation.model.catalogue import Catalogue
 from convoy_services.recommendation.model.context import BUCKETS
 from convoy_services.recommendation.model.counters import WIDTH
@@ -266,9 +265,3 @@ class Rank(Net):
             x = cross(first, x)
         told: Tensor = self.deep(first) + self.wide(x)
         return told
-
-
-def flat_rows(splits: Index) -> Tensor:
-    """Give of which row each entry is, int64, for the boundaries of all rows."""
-    lengths = np.diff(splits)
-    return torch.from_numpy(np.repeat(np.arange(len(lengths)), lengths))

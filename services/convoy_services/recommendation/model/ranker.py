@@ -1,5 +1,6 @@
 """The two rankers: how likely a click is, and how long is watched after it."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Generic, Self, TypeVar
@@ -12,9 +13,10 @@ from torch import Tensor, nn
 from convoy.tensor import Index
 from convoy_services.recommendation.model.catalogue import Catalogue
 from convoy_services.recommendation.model.inputs import Inputs, inputs
-from convoy_services.recommendation.model.net import POSITIONS, Rank, Sizes, flat_rows
+from convoy_services.recommendation.model.net import POSITIONS, Rank, Sizes
 from convoy_services.recommendation.model.users import Users
 from convoy_services.recommendation.model.version import Card
+from convoy_services.recommendation.ragged import owners
 
 AT_ONCE = 2400
 """Candidates computed together, if no row has more."""
@@ -74,7 +76,7 @@ class DwellNet(Rank):
 N = TypeVar("N", bound=Rank)
 
 
-class Ranker(Generic[N]):
+class Ranker(ABC, Generic[N]):
     """A net of one version, with what it needs to take users by their ids."""
 
     def __init__(self, net: N, catalogue: Catalogue, prior: float) -> None:
@@ -101,15 +103,16 @@ class Ranker(Generic[N]):
                     self._tell(
                         given.part(start, end),
                         rows[splits[start] : splits[end]],
-                        flat_rows(splits[start : end + 1]),
+                        torch.from_numpy(owners(splits[start : end + 1])),
                     )
                     for start, end in _parts(splits)
                 ]
             ).numpy()
         return np.where(there, told, self._prior).astype(np.float32)
 
+    @abstractmethod
     def _tell(self, given: Inputs, items: Tensor, row: Tensor) -> Tensor:
-        raise NotImplementedError
+        """Give a number for each candidate; ``row`` says whose it is."""
 
 
 def _parts(splits: Index) -> Iterator[tuple[int, int]]:

@@ -50,7 +50,7 @@ class Columns:
         values = self._cast(name, pa.float64(), "a number", missing).astype(np.float64)
         wrong = np.flatnonzero(~np.isfinite(values))
         if len(wrong):
-            raise self._fault(name, int(wrong[0]), "a finite number")
+            raise self.fault(name, int(wrong[0]), "a finite number")
         return values
 
     def amounts(self, name: str, missing: float | None = None) -> NDArray[np.float64]:
@@ -58,7 +58,7 @@ class Columns:
         values = self.numbers(name, missing)
         wrong = np.flatnonzero(values < 0)
         if len(wrong):
-            raise self._fault(name, int(wrong[0]), "a number that is not below 0")
+            raise self.fault(name, int(wrong[0]), "a number that is not below 0")
         return values
 
     def texts(self, name: str) -> list[str]:
@@ -68,9 +68,6 @@ class Columns:
 
     def fault(self, name: str, row: int, wanted: str) -> DataError:
         """Make the error that says a value is not what is wanted; rows count from 0 here."""
-        return self._fault(name, row, wanted)
-
-    def _fault(self, name: str, row: int, wanted: str) -> DataError:
         value = self._table[name][row].as_py()
         return DataError(f"{self.file}, column {name!r}, row {row + 1}: {value!r} is not {wanted}")
 
@@ -84,11 +81,11 @@ class Columns:
             column = column.fill_null(str(missing) if pa.types.is_string(column.type) else missing)
         if column.null_count:
             row = pc.index(pc.is_null(column), True).as_py()
-            raise self._fault(name, row, wanted)
+            raise self.fault(name, row, wanted)
         try:
             return np.asarray(column.cast(kind))
         except pa.ArrowException:
-            raise self._fault(name, _first_wrong(column, kind), wanted) from None
+            raise self.fault(name, _first_wrong(column, kind), wanted) from None
 
 
 def digest(files: list[Path]) -> str:

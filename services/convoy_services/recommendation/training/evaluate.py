@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convoy.tensor import Index
+from convoy.tensor import Index, ascending
 from convoy_services.recommendation.model.catalogue import Catalogue
 from convoy_services.recommendation.model.covisit import Covisit
 from convoy_services.recommendation.model.nearest import Nearest
@@ -198,8 +198,7 @@ def _recommend(
         every = [recalled[n], along[splits[n] : splits[n + 1]], popular[: CHANNELS["popular"]]]
         merged = np.unique(np.concatenate(every))
         candidates.append(merged[uploaded[merged] <= time[n]])
-    bounds = np.zeros(rows + 1, np.int64)
-    np.cumsum([len(each) for each in candidates], out=bounds[1:])
+    bounds = ascending([len(each) for each in candidates])
     flat = np.concatenate(candidates)
     score: Reals = models.clicks.predict(users, flat, bounds)
     score = score * models.dwell.predict(users, flat, bounds)

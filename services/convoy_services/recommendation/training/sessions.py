@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from convoy.tensor import Index
+from convoy.tensor import Index, ascending
 from convoy_services.recommendation.model.catalogue import Catalogue
 from convoy_services.recommendation.model.counters import WEEK, WIDTH, Counts, numbers
 from convoy_services.recommendation.model.users import Users
+from convoy_services.recommendation.ragged import owners, places
 from convoy_services.recommendation.training.history import History
 from convoy_services.recommendation.training.log import Log, Things
 
@@ -69,9 +70,9 @@ class Sessions:
     def piece(self, which: Index, before: int | None = None) -> Piece:
         """Give some requests, with the past that users had then, or before one moment."""
         starts, lengths = self._starts[which], self._starts[which + 1] - self._starts[which]
-        row = np.repeat(np.arange(len(which)), lengths)
-        within = np.arange(len(row)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        places = starts[row] + within
+        splits = ascending(lengths)
+        row = owners(splits)
+        at = starts[row] + places(splits)
         log = self._log
         until = None if before is None else np.full(len(which), before)
         return Piece(
@@ -79,11 +80,11 @@ class Sessions:
                 log.user[starts], log.time[starts], log.device[starts], until
             ),
             row=row,
-            item=self._item[places],
-            numbers=self.numbers(self._item[places], log.time[places]),
-            click=log.click[places],
-            dwell=log.dwell[places],
-            position=log.position[places],
+            item=self._item[at],
+            numbers=self.numbers(self._item[at], log.time[at]),
+            click=log.click[at],
+            dwell=log.dwell[at],
+            position=log.position[at],
         )
 
 
@@ -132,11 +133,11 @@ def counts(log: Log, catalogue: Catalogue, now: int) -> Counts:
 def catalogue(log: Log, things: Things, now: int) -> Catalogue:
     """Make the catalogue as it is at a moment."""
     names = sorted(set(things.category))
-    places = {name: place for place, name in enumerate(names)}
+    codes = {name: code for code, name in enumerate(names)}
     made = Catalogue(
         ids=things.ids,
         categories=names,
-        category=np.array([places[name] for name in things.category], np.int32),
+        category=np.array([codes[name] for name in things.category], np.int32),
         uploaded=things.uploaded,
         seconds=things.seconds,
         clicks=np.zeros(len(things.ids), np.float32),
