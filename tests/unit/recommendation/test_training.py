@@ -9,13 +9,13 @@ import torch
 
 from convoy_services.recommendation.model.version import Card
 from convoy_services.recommendation.training.history import History
-from convoy_services.recommendation.training.log import Data, DataError
+from convoy_services.recommendation.training.log import DAY, Data, DataError
 from convoy_services.recommendation.training.metrics import auc, ece, ndcg
 from convoy_services.recommendation.training.sessions import Sessions, catalogue, counts
 from convoy_services.recommendation.training.simulator import simulate
 from convoy_services.recommendation.training.split import split
 from convoy_services.recommendation.training.train import train
-from convoy_services.recommendation.training.truth import DAY, Truth
+from convoy_services.recommendation.training.truth import Truth
 
 
 def test_the_same_seed_simulates_the_same_bytes(simulated: Path, tmp_path: Path) -> None:

@@ -20,10 +20,10 @@ from convoy_services.recommendation.model.ranker import Clicks, Constant, Dwell
 from convoy_services.recommendation.model.tower import Tower
 from convoy_services.recommendation.model.users import Users
 from convoy_services.recommendation.training.history import History
-from convoy_services.recommendation.training.log import Log
+from convoy_services.recommendation.training.log import DAY, Log
 from convoy_services.recommendation.training.metrics import Reals, auc, ece, ndcg
 from convoy_services.recommendation.training.sessions import Piece, Sessions
-from convoy_services.recommendation.training.truth import DAY, Truth
+from convoy_services.recommendation.training.truth import Truth
 
 TOP = 10
 RECALLED = 100

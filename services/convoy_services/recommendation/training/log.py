@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 
 from convoy.tensor import Index
 
-DAYS = 30 * 86_400
+DAY = 86_400
+"""Seconds."""
+
+AHEAD = 30 * DAY
 """Seconds by which clocks may differ."""
 
 
@@ -87,7 +90,7 @@ def data(name: str, log: Log, things: Things, sha256: str) -> Data:
         raise DataError(f"{name}: item {missing[0]} was shown and is not among the items")
     if not len(log):
         raise DataError(f"{name}: the log is empty")
-    if log.time.max() > time.time() + DAYS:
+    if log.time.max() > time.time() + AHEAD:
         raise DataError(f"{name}: times lie in the future; are they seconds, or milliseconds?")
     return Data(name=name, log=log, things=sorted_things(name, things), sha256=sha256)
 

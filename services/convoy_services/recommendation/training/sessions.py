@@ -11,7 +11,7 @@ from convoy_services.recommendation.model.counters import WEEK, WIDTH, Counts, n
 from convoy_services.recommendation.model.users import Users
 from convoy_services.recommendation.ragged import owners, places
 from convoy_services.recommendation.training.history import History
-from convoy_services.recommendation.training.log import Log, Things
+from convoy_services.recommendation.training.log import DAY, Log, Things
 
 APART = 300
 """Seconds between impressions that begin a new request."""
@@ -19,7 +19,6 @@ APART = 300
 LONGEST = 20
 """Impressions a request at most: what was clicked is known for the next one."""
 
-DAY = 86_400
 SNAPSHOTS = 60
 """At most so many moments at which counters are told."""
 

@@ -20,10 +20,9 @@ import pyarrow.csv  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from convoy.tensor import Index
-from convoy_services.recommendation.training.log import Log
+from convoy_services.recommendation.training.log import DAY, Log
 from convoy_services.recommendation.training.truth import (
     BEGIN,
-    DAY,
     DEVIATION,
     PATIENCE,
     Truth,

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from convoy.tensor import Index
-from convoy_services.recommendation.training.log import Log
-
-DAY = 86_400
+from convoy_services.recommendation.training.log import DAY, Log
 
 HELD_OUT = 0.1
 """The share of the users that is not learned from."""

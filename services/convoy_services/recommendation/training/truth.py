@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convoy.tensor import Index
+from convoy_services.recommendation.training.log import DAY
 
 FILE = "truth.npz"
 
@@ -35,8 +36,6 @@ PATIENCE = {"phone": 0.3, "tablet": 0.1, "tv": -0.3}
 
 BEGIN = 1_700_006_400
 """When a simulated log begins: Wednesday, 15 November 2023, 00:00 UTC."""
-
-DAY = 86_400
 
 STYLE = 0.25
 DEVIATION = 0.6
