@@ -1,0 +1,1 @@
+"""OpenAI's API over the mesh: models, embeddings, chat and completions."""
