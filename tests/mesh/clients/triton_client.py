@@ -32,7 +32,8 @@ def tells_what_there_is(client: triton.InferenceServerClient) -> None:
     shapes = {tensor["name"]: tensor["shape"] for tensor in metadata["inputs"]}
     assert shapes["text"] == ["-1"]
     assert metadata["outputs"] == [
-        {"name": "embedding", "datatype": "FP32", "shape": ["-1", "384"]}
+        {"name": "embedding", "datatype": "FP32", "shape": ["-1", "384"]},
+        {"name": "tokens", "datatype": "INT32", "shape": ["-1"]},
     ]
     config = client.get_model_config("embedding").config
     assert config.max_batch_size == 4096
