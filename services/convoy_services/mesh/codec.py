@@ -11,7 +11,9 @@ from convoy.v1 import batch_pb2, stage_pb2
 from convoy.wire import read_batch, write_batch
 from convoy_services.mesh.context import MAX_ROWS, NORMAL, RowContext
 from convoy_services.mesh.hop import StageReport, StageRequest, StageResponse
+from convoy_services.mesh.increment import Increment
 from convoy_services.mesh.stage import StageKind
+from convoy_services.mesh.stream_status import StreamStatus
 
 Payload = bytes | NDArray[np.uint8]
 """A serialized message: bytes by value, an array by reference through the object store."""
@@ -95,6 +97,49 @@ CODECS = {
     StageKind.INFERENCE: StageCodec(stage_pb2.InferRequest, stage_pb2.InferResponse),
     StageKind.POSTPROCESS: StageCodec(stage_pb2.PostprocessRequest, stage_pb2.PostprocessResponse),
 }
+STREAM = StageCodec(stage_pb2.InferStreamRequest, stage_pb2.InferStreamResponse)
+"""The messages of a streaming stage: its responses are increments, written and read below."""
+
+
+def write_news(increment: Increment | None, status: StreamStatus) -> bytes:
+    """Serialize what a step brought, if there was one, and what the replica does."""
+    message = to_message(increment) if increment else stage_pb2.InferStreamResponse()
+    message.status.running = status.running
+    message.status.waiting = status.waiting
+    message.status.blocks = status.blocks
+    message.status.free_blocks = status.free_blocks
+    return bytes(message.SerializeToString())
+
+
+def to_message(increment: Increment) -> stage_pb2.InferStreamResponse:
+    """Write what a step brought as a message; lists that are empty for every row stay out of it."""
+    message = stage_pb2.InferStreamResponse(
+        row_ids=increment.ids.astype("<u8").tobytes(), ended=increment.ended.tobytes()
+    )
+    batch = increment.batch
+    told = [name for name, t in batch.columns.items() if t.splits is None or t.splits[-1]]
+    write_batch(batch.select(told), message.batch)
+    return message
+
+
+def parse_news(payload: bytes) -> tuple[Increment | None, StreamStatus]:
+    """Parse what a step brought, if there was one, and what the replica does."""
+    message = stage_pb2.InferStreamResponse.FromString(payload)
+    told = message.status
+    status = StreamStatus(
+        running=told.running,
+        waiting=told.waiting,
+        blocks=told.blocks,
+        free_blocks=told.free_blocks,
+    )
+    if not message.row_ids:
+        return None, status
+    increment = Increment(
+        ids=np.frombuffer(message.row_ids, "<u8"),
+        batch=read_batch(message.batch),
+        ended=np.frombuffer(message.ended, np.bool_),
+    )
+    return increment, status
 
 
 def _buffer(payload: Payload) -> Any:

@@ -162,7 +162,7 @@ class _Flight:
             model_version=self.model_version,
             trace=trace,
             rows=(self.rows if whole else self.rows.take(index)).until(until),
-            batch=_outward(hop, self.table.inputs(hop.consumes, index)),
+            batch=outward(hop, self.table.inputs(hop.consumes, index)),
         )
         crossing.orphans += len(np.intersect1d(index, self.gone()))
         return await self.links[hop.link].call(request)
@@ -193,7 +193,7 @@ class _Flight:
             self.table.fail(rows, error)
 
 
-def _outward(hop: HopPlan, batch: Batch) -> Batch:
+def outward(hop: HopPlan, batch: Batch) -> Batch:
     """Name the columns as the stage does; steps that share a hop are named by the host."""
     if len(hop.steps) > 1:
         return batch

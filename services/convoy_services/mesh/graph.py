@@ -6,6 +6,7 @@ from convoy_services.config import ConfigError, MeshConfig, Path_, Problem, Sour
 from convoy_services.mesh.loaded import stage_class
 from convoy_services.mesh.plan import DeploymentPlan, MeshPlan, StagePlan
 from convoy_services.mesh.repository import Repository
+from convoy_services.mesh.stage import Incremental, Streaming
 from convoy_services.mesh.suggest import suggest
 from convoy_services.mesh.wiring import Wiring
 
@@ -23,6 +24,7 @@ def plan(source: Source) -> MeshPlan:
         for name, config in mesh.pipelines.items()
     }
     _check_used(source, problems)
+    _check_streaming(source, stages, problems)
     if problems:
         raise ConfigError(problems)
     return MeshPlan(
@@ -75,6 +77,8 @@ def _stages(source: Source, problems: list[Problem]) -> dict[str, StagePlan]:
             hangs_after=config.hangs_after,
             deployment=home,
             repository=Repository(stage.repository) if stage.repository else None,
+            streaming=isinstance(stage, Streaming),
+            incremental=isinstance(stage, Incremental),
         )
     return stages
 
@@ -94,6 +98,26 @@ def _check_used(source: Source, problems: list[Problem]) -> None:
             problems.append(source.problem(("stages", name), message))
 
 
+def _check_streaming(
+    source: Source, stages: Mapping[str, StagePlan], problems: list[Problem]
+) -> None:
+    """Let a streaming stage share its deployment with nothing but the incremental behind it."""
+    homes: dict[str, list[StagePlan]] = {}
+    for stage in stages.values():
+        homes.setdefault(stage.deployment, []).append(stage)
+    for stage in stages.values():
+        beside = homes[stage.deployment]
+        alone = stage.incremental or (stage.streaming and stage.deployment == stage.name)
+        if any(other.streaming for other in beside):
+            if not alone:
+                streaming = next(other.name for other in beside if other.streaming)
+                message = f"{streaming} streams: only incremental stages are placed with it"
+                problems.append(source.problem(("stages", stage.name), message))
+        elif stage.incremental:
+            message = "place it with the streaming stage that it stands behind: place_with: …"
+            problems.append(source.problem(("stages", stage.name), message))
+
+
 def _deployments(mesh: MeshConfig, stages: Mapping[str, StagePlan]) -> dict[str, DeploymentPlan]:
     homes: dict[str, list[StagePlan]] = {}
     for stage in stages.values():
@@ -106,6 +130,7 @@ def _deployments(mesh: MeshConfig, stages: Mapping[str, StagePlan]) -> dict[str,
             # They take turns in one compute thread: the replica needs what the neediest does.
             cpus=max(stage.cpus for stage in placed),
             gpus=max(stage.gpus for stage in placed),
+            streaming=any(stage.streaming for stage in placed),
         )
         for name, placed in homes.items()
     }

@@ -1,11 +1,12 @@
 """One crossing of a batch into a deployment and back."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, Self
 
 from convoy import Batch
+from convoy.tensor import Index
 from convoy_services.mesh.context import RowContext
 
 
@@ -61,6 +62,12 @@ class StageRequest:
     rows: RowContext
     batch: Batch
 
+    def take(self, index: Index) -> Self:
+        """Give the request of the rows named by ``index``."""
+        if len(index) == self.batch.rows:
+            return self
+        return replace(self, rows=self.rows.take(index), batch=self.batch.take(index))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageResponse:
@@ -75,8 +82,8 @@ class Link(Protocol):
     """A way to a deployment."""
 
     @property
-    def ready(self) -> bool:
-        """Whether a replica is there that takes batches."""
+    def replicas(self) -> int:
+        """How many replicas are there that take batches."""
         ...
 
     async def call(self, request: StageRequest) -> StageResponse:

@@ -1,15 +1,9 @@
 """The Serve deployment that hosts a stage, and those placed with it."""
 
 import asyncio
-import gc
-import os
-import resource
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from opentelemetry import propagate
@@ -23,27 +17,25 @@ from convoy_services.mesh.hop import StageReport, StageRequest, StageResponse
 from convoy_services.mesh.journey import Journey
 from convoy_services.mesh.local import LocalStage
 from convoy_services.mesh.plan import HopPlan, StagePlan
+from convoy_services.mesh.replica import Replica
 from convoy_services.mesh.stage import StageKind
-from convoy_services.telemetry.tracing import install, ring
 
 DEFAULT_TIMEOUT = 60.0
 """Seconds that a row has which names no deadline: only a stage called alone can have such."""
 
 
-class StageHost:
+class StageHost(Replica):
     """Hosts one or more stages in a replica: takes batches apart, runs them, answers."""
 
     def __init__(self, stages: Sequence[StagePlan], shared: Sequence[tuple[str, HopPlan]]) -> None:
         """Load ``stages``; ``shared`` are the hops of several steps, with their pipelines."""
-        install(stages[0].deployment)
-        started = time.perf_counter()
+        super().__init__(stages[0].deployment)
+        self._stages: dict[str, LocalStage] = {}
         compute = ThreadPoolExecutor(1, thread_name_prefix="compute")
-        self._stages = {plan.name: LocalStage(plan, compute) for plan in stages}
-        self._import_s = time.perf_counter() - started
-        with _no_garbage():
+        self._stages |= {plan.name: LocalStage(plan, compute) for plan in stages}
+        with self.loading():
             for stage in self._stages.values():
                 compute.submit(stage.load).result()
-        self._load_s = time.perf_counter() - started - self._import_s
         self._shared = {
             (pipeline, hop.name): _Shared(pipeline, hop, self._stages) for pipeline, hop in shared
         }
@@ -80,24 +72,11 @@ class StageHost:
         for stage in self._stages.values():
             stage.check()
 
-    def spans(self) -> list[dict[str, Any]]:
-        """Give the last spans of this replica."""
-        return ring.spans()
-
     def versions(self) -> dict[str, str]:
         """Name the version that is live here of each stage that has such."""
         for stage in self._stages.values():
             stage.follow()
         return {name: s.version for name, s in self._stages.items() if s.plan.repository}
-
-    def describe(self) -> dict[str, Any]:
-        """Tell the process, its greatest memory in bytes, and the seconds it took to start."""
-        return {
-            "pid": os.getpid(),
-            "rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-            "import_s": self._import_s,
-            "load_s": self._load_s,
-        }
 
     def _stage(self, name: str) -> LocalStage:
         stage = self._stages.get(name)
@@ -105,9 +84,9 @@ class StageHost:
             raise ConvoyError(Code.NOT_FOUND, f"there is no stage {name!r} here", "STAGE_NOT_FOUND")
         return stage
 
-    def __del__(self) -> None:
-        """Close the stages when Serve takes the replica down."""
-        for stage in getattr(self, "_stages", {}).values():
+    def close(self) -> None:
+        """Let go of what the stages hold."""
+        for stage in self._stages.values():
             stage.close()
 
 
@@ -121,17 +100,6 @@ def _unloadable(version: str, stage: str, exc: Exception) -> ConvoyError:
         stage,
         metadata=logged.metadata,
     )
-
-
-@contextmanager
-def _no_garbage() -> Iterator[None]:
-    """Keep what is loaded here out of the garbage collector's sight: none of it is garbage."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 class _Shared:

@@ -63,11 +63,9 @@ class ServeLink:
         self._growth = 1.0
 
     @property
-    def ready(self) -> bool:
-        """Whether a replica runs, as Serve's controller last told this handle's router."""
-        router: Any = self._by_value._router
-        known = router._asyncio_router.request_router
-        return bool(known and known.curr_replicas)
+    def replicas(self) -> int:
+        """How many replicas run, as Serve's controller last told this handle's router."""
+        return len(running(self._by_value))
 
     async def call(self, request: StageRequest) -> StageResponse:
         """Carry a batch there and back; raises ConvoyError UNAVAILABLE when no replica answers."""
@@ -114,6 +112,13 @@ class ServeLink:
             serialize_s=written + time.monotonic() - began,
         )
         return replace(parsed, carriage=carriage)
+
+
+def running(handle: DeploymentHandle[Any]) -> list[str]:
+    """Name the replicas that run, as Serve's controller last told the handle's router."""
+    router: Any = handle._router
+    known = router._asyncio_router.request_router
+    return [replica.unique_id for replica in known.curr_replicas] if known else []
 
 
 def from_serve(exc: Exception, stage: str) -> ConvoyError:

@@ -21,7 +21,7 @@ class LocalStage:
     that is live.
     """
 
-    ready = True
+    replicas = 1
 
     def __init__(self, plan: StagePlan, compute: ThreadPoolExecutor) -> None:
         """Make the stage; ``compute`` is the thread that all stages of the host share."""

@@ -9,22 +9,31 @@ from convoy_services.mesh.observer import NOBODY, Observer
 from convoy_services.mesh.pipeline import Pipeline
 from convoy_services.mesh.plan import MeshPlan
 from convoy_services.mesh.slots import Slots
+from convoy_services.mesh.streams import Streams
 
 
 class Mesh:
     """All pipelines of a plan, at work."""
 
     def __init__(
-        self, plan: MeshPlan, links: Mapping[str, Deployment], observer: Observer = NOBODY
+        self,
+        plan: MeshPlan,
+        links: Mapping[str, Deployment],
+        streams: Mapping[str, Streams] | None = None,
+        observer: Observer = NOBODY,
     ) -> None:
-        """Run ``plan`` over one link to each deployment; ``observer`` is told what happens."""
+        """Run ``plan`` over one link to each deployment, or one ``Streams`` where it streams.
+
+        ``observer`` is told what happens.
+        """
         self.plan = plan
         self.links = links
+        self.streams = streams or {}
         self.leaving = False
         """Whether this ingress soon ends: it answers those that still come."""
         self.slots = {name: Slots(plan.slots(name)) for name in plan.deployments}
         self._pipelines = {
-            name: Pipeline(pipeline, plan, links, self.slots, observer)
+            name: Pipeline(pipeline, plan, links, self.streams, self.slots, observer)
             for name, pipeline in plan.pipelines.items()
         }
 
@@ -40,6 +49,11 @@ class Mesh:
                 metadata={"pipelines": known},
             )
         return pipeline
+
+    def replicas(self, deployment: str) -> int:
+        """Tell how many replicas of a deployment are there."""
+        way = self.streams.get(deployment) or self.links[deployment]
+        return way.replicas
 
     async def bring(self, name: str, version: str) -> str:
         """Let a pipeline, and all that share its models, run with a version of them; name it.
@@ -66,9 +80,11 @@ class Mesh:
         return version
 
     def follow(self) -> None:
-        """Take the versions that are live now, whichever ingress brought them in."""
+        """Take the versions that are live now, and the replicas that are there."""
         for pipeline in self._pipelines.values():
             pipeline.follow()
+        for streams in self.streams.values():
+            streams.follow()
 
     @property
     def ready(self) -> bool:

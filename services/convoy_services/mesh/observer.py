@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from convoy_services.mesh.journey import Journey
+from convoy_services.mesh.journey import Crossing, Journey
 from convoy_services.mesh.request import Request
 
 
@@ -17,6 +17,9 @@ class Observer(Protocol):
 
     def landed(self, pipeline: str, journey: Journey) -> None:
         """A batch came to its end."""
+
+    def streamed(self, pipeline: str, crossing: Crossing) -> None:
+        """A row whose results come piece by piece came to its end."""
 
 
 class Observers:
@@ -35,6 +38,11 @@ class Observers:
         """Tell of a batch."""
         for observer in self._observers:
             observer.landed(pipeline, journey)
+
+    def streamed(self, pipeline: str, crossing: Crossing) -> None:
+        """Tell of a row."""
+        for observer in self._observers:
+            observer.streamed(pipeline, crossing)
 
 
 NOBODY = Observers()

@@ -9,8 +9,9 @@ from typing import NamedTuple
 WINDOW = 16
 """How many batches are remembered."""
 
-EVIDENCE = 2
-"""With fewer, nothing is held to be too much."""
+EVIDENCE = 3
+"""With batches of fewer rounds, nothing is held to be too much. Those of one round were under way
+at the same time, and may have waited for the same thing; those of the first for connections."""
 
 FRESH = 5.0
 """Seconds for which they tell how fast the pipeline can be."""
@@ -139,6 +140,9 @@ class Pace:
         self._full = _Window()
         self._landed = -math.inf
         self._landed_full = -math.inf
+        self._rounds = 0
+        self._round = -math.inf
+        """When the first batch of the last round came back."""
 
     def land(self, rows: int, left: float, now: float, *, full: bool) -> None:
         """Note a batch that left at ``left`` and came back; ``full`` where it left rows behind.
@@ -155,6 +159,10 @@ class Pace:
         if full:
             if left - self._landed_full > FRESH:
                 self._full.clear()
+                self._rounds = 0
+            if left >= self._round:
+                self._rounds += 1
+                self._round = now
             self._full.add(landing)
             self._landed_full = now
 
@@ -177,7 +185,7 @@ class Pace:
     def until_answer(self, ahead: int, now: float) -> float:
         """Estimate the seconds, with a margin, to the answer of a row behind ``ahead`` others."""
         full = self._full
-        if len(full) < EVIDENCE or now - self._landed_full > FRESH + full.flight:
+        if self._rounds < EVIDENCE or now - self._landed_full > FRESH + full.flight:
             return 0.0
         return (full.seconds(ahead) + full.flight) * MARGIN
 

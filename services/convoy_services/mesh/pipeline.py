@@ -23,6 +23,9 @@ from convoy_services.mesh.repository import Repository
 from convoy_services.mesh.request import Request, expired
 from convoy_services.mesh.slots import Slots
 from convoy_services.mesh.statistics import Statistics
+from convoy_services.mesh.stream_hop import StreamHop
+from convoy_services.mesh.streams import Streams
+from convoy_services.mesh.table import Table
 from convoy_services.mesh.trace import begin_batch, end_batch
 
 CLOSED_FOR = 1.0
@@ -40,16 +43,30 @@ class Pipeline:
         plan: PipelinePlan,
         mesh: MeshPlan,
         links: Mapping[str, Link],
+        streams: Mapping[str, Streams],
         slots: Mapping[str, Slots],
         observer: Observer,
     ) -> None:
-        """Run ``plan`` over ``links``, one batch a slot; ``observer`` is told what happens."""
+        """Run ``plan`` over ``links``, one batch a slot, and ``streams`` for rows that stream.
+
+        ``observer`` is told what happens.
+        """
         self._observer = observer
         self.plan = plan
-        self._links = links
+        self._ways: Mapping[str, Link | Streams] = {**links, **streams}
         self._required = {hop.link for hop in plan.hops if not hop.optional}
         self._bottleneck = Bottleneck(plan.hops, mesh.deployments)
-        self._executor = Executor(plan.name, plan.hops, links)
+        batched = [hop for hop in plan.hops if not hop.streaming]
+        self._executor = Executor(plan.name, batched, links)
+        self._stream = next(
+            (
+                StreamHop(plan, hop, streams[hop.link], observer)
+                for hop in plan.hops
+                if hop.streaming
+            ),
+            None,
+        )
+        """The last hop, where the results of rows come piece by piece."""
         self._queue = AdmissionQueue(plan.limits)
         self._slots = slots
         self._batcher = DynamicBatcher(self._queue, plan.limits, self._room, self._fly)
@@ -108,7 +125,7 @@ class Pipeline:
     @property
     def ready(self) -> bool:
         """Whether requests are admitted, and replicas of all that none can do without are there."""
-        return self.open and all(self._links[name].ready for name in self._required)
+        return self.open and all(self._ways[name].replicas for name in self._required)
 
     def follow(self) -> None:
         """Let batches leave with the version that is chosen now, if one is."""
@@ -121,7 +138,7 @@ class Pipeline:
 
     def _doubt(self, request: Request) -> None:
         """End a request while there is time to say why, if a stage that it needs is not there."""
-        absent = sorted(name for name in self._required if not self._links[name].ready)
+        absent = sorted(name for name in self._required if not self._ways[name].replicas)
         if absent:
             request.end(
                 ConvoyError(
@@ -167,44 +184,57 @@ class Pipeline:
             piece.request.on_end.append(abandon)
             if not piece.start:
                 self.statistics.queue.add(left - piece.request.arrived)
-        result, error = None, None
+        context = _context(pieces)
         try:
-            inputs = Batch.concat([piece.inputs for piece in pieces])
-            journey.rows, journey.nbytes = inputs.rows, inputs.nbytes
-            requests = [piece.request for piece in pieces]
-            journey.context = begin_batch(self.plan.name, journey, requests)
-            table = await self._executor.run(
-                inputs,
-                _context(pieces),
-                model_version=journey.version,
-                gone=lambda: _gone(pieces),
-                journey=journey,
-            )
-            self._land(journey, left, int(table.alive.sum()), full=full)
-            result = table.result(self.plan.outputs, self.plan.sources)
-            journey.failed = len(result.failures)
+            try:
+                inputs = Batch.concat([piece.inputs for piece in pieces])
+                journey.rows, journey.nbytes = inputs.rows, inputs.nbytes
+                requests = [piece.request for piece in pieces]
+                journey.context = begin_batch(self.plan.name, journey, requests)
+                table = await self._executor.run(
+                    inputs,
+                    context,
+                    model_version=journey.version,
+                    gone=lambda: _gone(pieces),
+                    journey=journey,
+                )
+                self._land(journey, left, int(table.alive.sum()), full=full)
+                journey.failed = len(table.failures)
+            except Exception:
+                journey.failed = journey.rows
+                raise
+            finally:
+                self._note(journey, pieces)
+                for piece in pieces:
+                    piece.request.on_end.remove(abandon)
+            if self._stream:
+                self._stream.begin(pieces, table, context)
+            else:
+                self._deliver(pieces, table)
         except asyncio.CancelledError:
             if not all(piece.request.ended for piece in pieces):
                 raise
-            return
         except Exception as exc:
             error = fault(f"pipeline {self.plan.name}", exc)
-            journey.failed = journey.rows
-        finally:
-            journey.landed = time.monotonic()
-            end_batch(journey)
-            self.statistics.sent.add(journey)
-            self._observer.landed(self.plan.name, journey)
             for piece in pieces:
-                piece.request.journeys.append(journey)
-                piece.request.on_end.remove(abandon)
+                piece.request.end(error)
+
+    def _note(self, journey: Journey, pieces: list[Piece]) -> None:
+        """Write down what became of a batch, before anybody is answered."""
+        journey.landed = time.monotonic()
+        end_batch(journey)
+        self.statistics.sent.add(journey)
+        self._observer.landed(self.plan.name, journey)
+        for piece in pieces:
+            piece.request.journeys.append(journey)
+
+    def _deliver(self, pieces: list[Piece], table: Table) -> None:
+        """Give each request its part of a batch that has come to its end."""
+        result = table.result(self.plan.outputs, self.plan.sources)
         start = 0
         for piece in pieces:
             stop = start + piece.stop - piece.start
-            if result is not None:
-                piece.request.deliver(piece.start, result.slice(start, stop))
-            elif error is not None:
-                piece.request.end(error)
+            piece.request.deliver(piece.start, result.slice(start, stop))
             start = stop
 
     def _land(self, journey: Journey, left: float, computed: int, *, full: bool) -> None:

@@ -34,6 +34,10 @@ class StagePlan:
     """The deployment that it runs in: its own name, or another stage's when placed with it."""
     repository: Repository | None = None
     """Where the versions of its model are."""
+    streaming: bool = False
+    """Whether its rows have many results each."""
+    incremental: bool = False
+    """Whether it stands behind a streaming one, and is given results as they come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +49,8 @@ class DeploymentPlan:
     replicas: int = 1
     cpus: float = 0.1
     gpus: float = 0
+    streaming: bool = False
+    """Whether one of its stages streams: rows are then begun there, and not awaited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,8 @@ class StepPlan:
     """What stands in for each column of ``columns``, where ``when`` or ``optional`` need it."""
     idempotent: bool = True
     """Whether rows may be sent again that may have arrived."""
+    streaming: bool = False
+    """Whether its rows have many results each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +118,11 @@ class HopPlan:
     def idempotent(self) -> bool:
         """Whether rows may be sent again that may have arrived."""
         return all(step.idempotent for step in self.steps)
+
+    @property
+    def streaming(self) -> bool:
+        """Whether its rows have many results each; it is then the pipeline's last."""
+        return self.steps[0].streaming
 
     @classmethod
     def of(cls, step: StepPlan, link: str) -> Self:

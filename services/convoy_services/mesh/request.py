@@ -10,6 +10,7 @@ from opentelemetry.context import Context
 
 from convoy import Batch, Code, ConvoyError
 from convoy_services.mesh.context import NORMAL
+from convoy_services.mesh.increment import News
 from convoy_services.mesh.journey import Journey
 
 _ids = count(1)
@@ -31,6 +32,9 @@ class Request:
     tenant: str = ""
     on_part: Callable[[int, Batch], None] | None = None
     """Called with the first row's index and the piece of the result, as each is there."""
+    on_news: Callable[[int, News], None] | None = None
+    """Of a pipeline that streams: called with a row and what came of it, as it comes. Nothing of it
+    is kept then."""
 
     context: Context = field(default_factory=Context, repr=False)
     """OpenTelemetry's: the span and the baggage of the call that it belongs to."""
@@ -56,7 +60,7 @@ class Request:
 
     def __post_init__(self) -> None:
         """Number the rows and start waiting."""
-        self.first_id = next(_ids) << 16
+        self.first_id = new_ids()
         self.nbytes = self.inputs.nbytes
         loop = asyncio.get_running_loop()
         self.arrived = loop.time()
@@ -93,6 +97,10 @@ class Request:
             return
         if self.on_part:
             self.on_part(start, part)
+        self.finish(start, part)
+
+    def finish(self, start: int, part: Batch) -> None:
+        """Take the result of the rows from ``start`` on, of which was told already."""
         self._parts.append((start, part))
         self._answered += part.rows
         if self._answered == self.inputs.rows:
@@ -112,6 +120,11 @@ class Request:
 
     def _expire(self) -> None:
         self.end(expired())
+
+
+def new_ids() -> int:
+    """Give the first of ``MAX_ROWS`` numbers that no other rows in this process have."""
+    return next(_ids) << 16
 
 
 def expired() -> ConvoyError:

@@ -1,7 +1,7 @@
 """What a pipeline's author writes: stages."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar
@@ -9,6 +9,8 @@ from typing import ClassVar
 from convoy import Batch
 from convoy.tensor import Index
 from convoy_services.mesh.column import Columns
+from convoy_services.mesh.increment import Ids, Increment
+from convoy_services.mesh.stream_status import StreamStatus
 
 
 class StageKind(StrEnum):
@@ -94,3 +96,62 @@ class Postprocess(Stage):
     """A stage that turns what a model gives into what a caller wants."""
 
     kind = StageKind.POSTPROCESS
+
+
+class Streaming(Inference):
+    """An inference stage whose rows have many results each, as they come: an engine.
+
+    Results of one row are put together column by column: what is BYTES or ragged is added to what
+    came before it, of anything else the last value stands. All methods but ``load`` and ``warm``
+    run on the replica's event loop and return at once.
+    """
+
+    @abstractmethod
+    def open(self, emit: Callable[[Increment], None]) -> None:
+        """Begin, after ``load``; each step's results go to ``emit``, from any thread.
+
+        Their batches hold the columns of ``produces``.
+        """
+
+    @abstractmethod
+    def submit(self, ids: Ids, batch: Batch) -> None:
+        """Begin with rows under the numbers ``ids``; a row that is refused is emitted as failed."""
+
+    @abstractmethod
+    def cancel(self, ids: Ids) -> None:
+        """Let go of rows, within a step; nothing more of them is emitted but what is under way."""
+
+    def status(self) -> StreamStatus:
+        """Tell what it does."""
+        return StreamStatus()
+
+    def check(self) -> None:
+        """Raise where nothing more is to come of any row: the replica is then replaced."""
+
+    def process(self, batch: Batch) -> Batch:
+        """Refuse: it has no single result."""
+        raise NotImplementedError("a streaming stage is given rows by submit")
+
+
+class Incremental(Postprocess):
+    """A postprocess stage behind a streaming one, in whose deployment it is placed.
+
+    It is given each step's results as they come, on the replica's event loop.
+    """
+
+    def begin(self, ids: Ids, batch: Batch) -> None:
+        """Take the columns of ``consumes`` that came with new rows and do not stream."""
+
+    @abstractmethod
+    def advance(self, increment: Increment) -> Increment:
+        """Turn the columns of ``consumes`` that stream into those of ``produces``, row for row.
+
+        A row may be said to have ended: the engine then lets go of it.
+        """
+
+    def forget(self, ids: Ids) -> None:
+        """Let go of what is kept of rows: they have ended."""
+
+    def process(self, batch: Batch) -> Batch:
+        """Refuse: it needs the results before."""
+        raise NotImplementedError("an incremental stage stands behind a streaming one")

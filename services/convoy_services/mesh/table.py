@@ -22,13 +22,14 @@ class Table:
         self.rows = batch.rows
         self.columns: dict[str, Tensor] = dict(batch.columns)
         self.alive: NDArray[np.bool_] = np.ones(batch.rows, np.bool_)
-        self._failures: dict[int, ConvoyError] = {}
+        self.failures: dict[int, ConvoyError] = {}
+        """Why rows have failed."""
         self._degraded: dict[tuple[str, str], list[int]] = {}
 
     def fail(self, rows: Index, error: ConvoyError) -> None:
         """Give up on rows."""
         for row in rows.tolist():
-            self._failures.setdefault(row, error)
+            self.failures.setdefault(row, error)
         self.alive[rows] = False
 
     def degrade(self, rows: Index, step: str, reason: str) -> None:
@@ -83,7 +84,7 @@ class Table:
                 or Tensor.zeros(self.rows, column.datatype, column.shape)
                 for name, column in columns.items()
             },
-            failures=self._failures,
+            failures=self.failures,
             degradations=tuple(
                 Degradation(step, reason, tuple(rows))
                 for (step, reason), rows in self._degraded.items()

@@ -94,9 +94,27 @@ def hop_span(batch: Context, hop: HopPlan, crossing: "Crossing") -> Iterator[dic
     if not sampled(batch):
         yield {}
         return
-    span = _tracer.start_span(
+    span = _hop(batch, hop, crossing)
+    try:
+        yield headers(trace.set_span_in_context(span, batch))
+    finally:
+        _tell(span, crossing)
+        span.end()
+
+
+def stream_span(request: Context, hop: HopPlan, crossing: "Crossing") -> None:
+    """Trace a row whose results came piece by piece, once it has ended: below its own request."""
+    if sampled(request):
+        span = _hop(request, hop, crossing)
+        if crossing.error:
+            span.set_status(Status(StatusCode.ERROR, crossing.error))
+        span.end(nanoseconds(crossing.ended))
+
+
+def _hop(around: Context, hop: HopPlan, crossing: "Crossing") -> Span:
+    return _tracer.start_span(
         f"hop {hop.name}",
-        batch,
+        around,
         SpanKind.CLIENT,
         attributes={
             "convoy.step": hop.name,
@@ -106,11 +124,6 @@ def hop_span(batch: Context, hop: HopPlan, crossing: "Crossing") -> Iterator[dic
         },
         start_time=nanoseconds(crossing.began),
     )
-    try:
-        yield headers(trace.set_span_in_context(span, batch))
-    finally:
-        _tell(span, crossing)
-        span.end()
 
 
 def _tell(span: Span, crossing: "Crossing") -> None:

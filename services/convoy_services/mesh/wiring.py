@@ -56,6 +56,7 @@ class Wiring:
         ordered = self._order(drafts)
         if self._source.knows((*self._path, "outputs")):
             self._use(drafts, config)
+        self._check_streaming(ordered, config)
         repository = self._repository(drafts)
         if len(self._problems) > before:
             return None
@@ -211,6 +212,33 @@ class Wiring:
             waiting = [draft for draft in waiting if draft not in ready]
         return ordered
 
+    def _check_streaming(self, ordered: list[_Draft], config: PipelineConfig) -> None:
+        """Let a streaming step be the last but for the incremental ones that are placed with it."""
+        streaming = [draft for draft in ordered if draft.stage.streaming]
+        if not streaming:
+            for draft in ordered:
+                if draft.stage.incremental:
+                    self._wrong(draft.path, f"{draft.name} needs a streaming step before it")
+            return
+        first, *more = streaming
+        behind = {first.name}
+        for draft in ordered:
+            if draft.after & behind:
+                behind.add(draft.name)
+                if not draft.stage.incremental or draft.stage.deployment != first.stage.deployment:
+                    message = f"{first.name} streams: only incremental stages come after it, placed"
+                    self._wrong(draft.path, f"{message} with it (place_with: {first.stage.name})")
+            elif draft.stage.incremental:
+                self._wrong(draft.path, f"{draft.name} takes nothing of {first.name}")
+            if draft.name in behind and (draft.config.when or draft.config.optional):
+                self._wrong(draft.path, "a step that streams is neither optional nor conditional")
+        for draft in more:
+            self._wrong(draft.path, f"{first.name} streams already: a pipeline has one such step")
+        for output in config.outputs.values():
+            if self._producers.get(output, first.name) not in behind:
+                message = f"{first.name} streams: {output}, which is there before, is no output"
+                self._wrong((*self._path, "outputs"), message)
+
     def _use(self, drafts: list[_Draft], config: PipelineConfig) -> None:
         """Check that every column has a reader, every output a writer, every gap a fallback."""
         likes = {f.like for draft in drafts for f in self._fallbacks(draft).values()}
@@ -272,4 +300,5 @@ class Wiring:
             budget=optional.budget if optional else None,
             fallback=self._fallbacks(draft),
             idempotent=draft.stage.idempotent,
+            streaming=draft.stage.streaming,
         )

@@ -19,8 +19,8 @@ from convoy_services.rpc.observed import observed
 class Servicer(Protocol):
     """Answers the methods of one service, by the methods' own names: (request, call) → reply.
 
-    A server-streaming method is an asynchronous generator. Those whose client streams are not its
-    own: a ``StreamServicer`` has them.
+    A server-streaming method is an asynchronous generator. Methods that it lacks are those of a
+    ``StreamServicer``.
     """
 
     @property
@@ -30,7 +30,7 @@ class Servicer(Protocol):
 
 
 class StreamServicer(Protocol):
-    """Answers the methods of one service whose client streams, by their own names.
+    """Answers the methods of one service that need the stream itself, by their own names.
 
     (serialized requests, call) → serialized replies, as asynchronous iterators.
     """
@@ -74,7 +74,7 @@ class Local:
             )
             for servicer in servicers
             for method in servicer.descriptor.methods
-            if not method.client_streaming
+            if hasattr(servicer, method.name)
         }
 
     async def unary(self, method: str, request: bytes, call: Call) -> bytes:

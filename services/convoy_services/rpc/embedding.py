@@ -31,20 +31,24 @@ class EmbeddingServicer:
 
     async def Embed(self, request: pb.EmbedRequest, call: Call) -> pb.EmbedResponse:
         """Embed texts; raises ConvoyError naming each faulty text."""
-        pipeline = self._mesh.pipeline(self.pipeline)
+        pipeline = self._mesh.pipeline(request.pipeline or self.pipeline)
         inputs = pipeline.plan.inputs.admit(_inputs(request, pipeline.plan))
         result = await pipeline.run(call.request(inputs, pipeline.plan.limits.timeout))
-        vectors = whole(result, "texts")["embedding"].array
+        columns = whole(result, "texts").columns
+        vectors = columns["embedding"].array
         if request.HasField("dimensions"):
             vectors = vectors[:, : request.dimensions]
         return pb.EmbedResponse(
             embeddings=ENCODINGS[request.encoding](vectors),
             dimensions=vectors.shape[1],
             encoding=request.encoding or pb.EMBEDDING_ENCODING_FLOAT32,
+            tokens=int(columns["tokens"].array.sum()) if "tokens" in columns else None,
         )
 
 
 def _inputs(request: pb.EmbedRequest, plan: PipelinePlan) -> Batch:
+    if not _embeds(plan):
+        raise invalid("pipeline", f"the pipeline {plan.name} does not turn text into embedding")
     rows = len(request.texts)
     faults = []
     if not 1 <= rows <= plan.limits.rows:
@@ -70,6 +74,21 @@ def _inputs(request: pb.EmbedRequest, plan: PipelinePlan) -> Batch:
     if request.HasField("normalize"):
         columns["normalize"] = Tensor.pack([request.normalize] * rows, Datatype.BOOL)
     return Batch(rows=rows, columns=columns)
+
+
+def _embeds(plan: PipelinePlan) -> bool:
+    """Whether a pipeline takes texts alone and gives one vector for each."""
+    text, embedding = plan.inputs.get("text"), plan.outputs.get("embedding")
+    return (
+        text is not None
+        and text.datatype is Datatype.BYTES
+        and not text.shape
+        and embedding is not None
+        and embedding.datatype is Datatype.FP32
+        and len(embedding.shape) == 1
+        and embedding.shape[0] > 0
+        and all(c.optional for name, c in plan.inputs.items() if name != "text")
+    )
 
 
 def _float32(vectors: Floats) -> list[pb.Embedding]:

@@ -1,4 +1,4 @@
-"""RecordEvents: what users did, as it streams in."""
+"""RecordEvents: what users did, all at once or as it streams in."""
 
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -7,16 +7,12 @@ from google.protobuf.message import DecodeError
 
 from convoy import Batch, Code, ConvoyError, Datatype, Tensor, Violation
 from convoy.errors import invalid
-from convoy.v1 import pipeline_pb2
 from convoy.v1 import recommendation_pb2 as pb
-from convoy.wire import read_batch, write_batch
 from convoy_services.recommendation.bounds import AHEAD
 from convoy_services.rpc.call import Call
 from convoy_services.rpc.dispatch import Dispatcher
-from convoy_services.rpc.whole import whole
 
-RUN = "/convoy.v1.PipelineService/Run"
-PIPELINE = "events"
+RECORD = "/convoy.v1.RecommendationService/RecordEventBatch"
 
 KINDS = (pb.EVENT_KIND_IMPRESSION, pb.EVENT_KIND_CLICK, pb.EVENT_KIND_WATCH)
 MOST = 4096
@@ -57,8 +53,6 @@ class EventStream:
                 request = pb.RecordEventsRequest.FromString(raw)
             except DecodeError as exc:
                 raise invalid("", "the bytes are no RecordEventsRequest") from exc
-            if faults := list(_faults(request.events)):
-                raise invalid(faults[0].field, faults[0].description, *faults[1:])
             if request.events:
                 await self._record(request.events, call)
             recorded += len(request.events)
@@ -75,14 +69,15 @@ class EventStream:
         )
 
     async def _record(self, events: Sequence[pb.Event], call: Call) -> None:
-        """Wait until events are kept; raises ConvoyError, the first that failed for all."""
-        request = pipeline_pb2.RunRequest(pipeline=PIPELINE)
-        write_batch(_batch(events), request.batch)
-        reply = await self._dispatcher.unary(RUN, request.SerializeToString(), call.another())
-        whole(read_batch(pipeline_pb2.RunResponse.FromString(reply).batch), "events")
+        """Wait until the events of one message are kept; raises ConvoyError."""
+        request = pb.RecordEventBatchRequest(events=events).SerializeToString()
+        await self._dispatcher.unary(RECORD, request, call.another())
 
 
-def _batch(events: Sequence[pb.Event]) -> Batch:
+def to_batch(events: Sequence[pb.Event]) -> Batch:
+    """Give a row for each event; raises ConvoyError INVALID_ARGUMENT naming each faulty field."""
+    if faults := list(_faults(events)):
+        raise invalid(faults[0].field, faults[0].description, *faults[1:])
     now = time.time_ns() // 1000
     columns = {
         "user": Tensor.pack([e.user_id for e in events], Datatype.INT64),
@@ -116,7 +111,7 @@ def _wrong(event: pb.Event) -> Iterator[tuple[str, str]]:
     if event.item_id < 0:
         yield "item_id", f"{event.item_id} is no item: ids are not negative"
     if event.kind not in KINDS:
-        yield "kind", "take IMPRESSION, CLICK or WATCH"
+        yield "kind", "take EVENT_KIND_IMPRESSION, EVENT_KIND_CLICK or EVENT_KIND_WATCH"
     if not 0 <= event.watch_seconds <= DAY:
         yield "watch_seconds", "take a number from 0 to 86,400"
     if not 0 <= event.time.seconds <= time.time() + AHEAD or not 0 <= event.time.nanos < 10**9:

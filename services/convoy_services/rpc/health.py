@@ -85,7 +85,7 @@ class HealthServicer:
         if kind == "pipeline" and rest in plan.pipelines:
             return self._mesh.pipeline(rest).ready and here
         if kind == "stage" and rest in plan.stages:
-            return self._mesh.links[plan.stages[rest].deployment].ready and here
+            return self._mesh.replicas(plan.stages[rest].deployment) > 0 and here
         if name not in self._services:
             return None
         pipeline = self._services[name]

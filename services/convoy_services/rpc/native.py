@@ -40,15 +40,15 @@ def add_services_to_server(_: object, server: Any) -> None:
         InferenceStream(dispatcher),
         EventStream(dispatcher),
     ]
-    streams_in = {
+    own = {
         method.full_name: _streaming(getattr(servicer, method.name), streams)
         for servicer in streaming
         for method in servicer.descriptor.methods
-        if method.client_streaming
+        if hasattr(servicer, method.name)
     }
     for service in (*services.DESCRIPTORS, Relay.descriptor):
         handlers = {
-            method.name: streams_in.get(method.full_name) or _handler(method, dispatcher, calls)
+            method.name: own.get(method.full_name) or _handler(method, dispatcher, calls)
             for method in service.methods
         }
         _add(server, service.full_name, handlers)

@@ -1,6 +1,6 @@
-"""RecommendationService over the pipelines ``recommendation`` and ``similar``.
+"""RecommendationService over the pipelines ``recommendation``, ``similar``, ``items``, ``events``.
 
-Its third method streams: ``events`` has it.
+Its method that streams is in ``events.py``.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,13 +10,17 @@ from convoy import Batch, Datatype, Tensor, Violation
 from convoy.errors import invalid
 from convoy.v1 import recommendation_pb2 as pb
 from convoy_services.mesh.mesh import Mesh
+from convoy_services.mesh.pipeline import Pipeline
 from convoy_services.mesh.request import Request
 from convoy_services.recommendation.bounds import LATEST, MOST_CANDIDATES, MOST_ITEMS
 from convoy_services.recommendation.channel import Channel
+from convoy_services.rpc import events
 from convoy_services.rpc.call import Call
+from convoy_services.rpc.whole import whole
 
 MOST_HISTORY = 1000
 MOST_BLOCKED = 10_000
+MOST_DESCRIBED = 1000
 MOST_FACTS = 64
 """Tags of a request, and numbers, and categories."""
 LONGEST = 128
@@ -33,7 +37,7 @@ CHANNELS = {
 
 
 class RecommendationServicer:
-    """Items for a user, and items like an item."""
+    """Items for a user, items like an item, and what items are."""
 
     descriptor = pb.DESCRIPTOR.services_by_name["RecommendationService"]
     pipeline = "recommendation"
@@ -69,12 +73,40 @@ class RecommendationServicer:
                 "limit": Tensor.pack([request.limit], Datatype.INT32),
             },
         )
-        waiting = call.request(pipeline.plan.inputs.admit(inputs), pipeline.plan.limits.timeout)
-        result = _one(await pipeline.run(waiting))
+        result = _one(await _run(pipeline, inputs, call))
         pairs = zip(result["items"].tolist()[0], result["scores"].tolist()[0], strict=True)
         return pb.SimilarItemsResponse(
             items=[pb.SimilarItem(item_id=item, similarity=score) for item, score in pairs]
         )
+
+    async def DescribeItems(
+        self, request: pb.DescribeItemsRequest, call: Call
+    ) -> pb.DescribeItemsResponse:
+        """Tell what items are; raises ConvoyError naming the first id that is none."""
+        pipeline = self._mesh.pipeline("items")
+        ids = list(request.item_ids)
+        _refuse([*_ids("item_ids", ids, MOST_DESCRIBED)])
+        if not ids:
+            return pb.DescribeItemsResponse()
+        inputs = Batch(rows=len(ids), columns={"item": Tensor.pack(ids, Datatype.INT64)})
+        result = whole(await _run(pipeline, inputs, call), "item_ids")
+        return pb.DescribeItemsResponse(items=to_descriptions(ids, result))
+
+    async def RecordEventBatch(
+        self, request: pb.RecordEventBatchRequest, call: Call
+    ) -> pb.RecordEventBatchResponse:
+        """Keep events; raises ConvoyError naming each faulty field, or where some are not kept."""
+        pipeline = self._mesh.pipeline("events")
+        rows = events.to_batch(request.events)
+        if rows.rows:
+            whole(await _run(pipeline, rows, call), "events")
+        return pb.RecordEventBatchResponse(recorded=rows.rows)
+
+
+async def _run(pipeline: Pipeline, inputs: Batch, call: Call) -> Batch:
+    """Send a call's rows through a pipeline; raises ConvoyError where it does not take them."""
+    admitted = pipeline.plan.inputs.admit(inputs)
+    return await pipeline.run(call.request(admitted, pipeline.plan.limits.timeout))
 
 
 def _one(result: Batch) -> Batch:
@@ -183,6 +215,17 @@ def to_items(result: Batch, *, explain: bool) -> list[pb.RecommendedItem]:
             recall_score=recall if explain else None,
         )
         for item, score, p_click, dwell, channels, recall in zip(*columns, strict=True)
+    ]
+
+
+def to_descriptions(ids: Sequence[int], result: Batch) -> list[pb.ItemDescription]:
+    """Give what a result knows of items, one of which was asked for a row."""
+    known, seconds = result["known"].tolist(), result["seconds"].tolist()
+    title, category = result["title"].strings(), result["category"].strings()
+    return [
+        pb.ItemDescription(item_id=item, title=title[i], category=category[i], seconds=seconds[i])
+        for i, item in enumerate(ids)
+        if known[i]
     ]
 
 

@@ -16,6 +16,10 @@ from convoy_services.rpc.dispatch import Dispatcher
 from convoy_services.rpc.services import is_streaming
 from convoy_services.rpc.stream import Stream, Streams
 
+PATIENCE = 1.0
+"""Seconds in which a client can close a stream that is about to end. (One that is writing when its
+stream ends loses the status in gRPC's core, and cannot tell which of its calls were begun.)"""
+
 
 class Relay:
     """Answers RelayService in whatever process has a dispatcher."""
@@ -25,7 +29,8 @@ class Relay:
     def __init__(self, dispatcher: Dispatcher) -> None:
         """Relay calls to ``dispatcher``."""
         self._dispatcher = dispatcher
-        self._streams = Streams()
+        self._streams = Streams(patience=PATIENCE)
+        self._batches = Streams()
 
     def drain(self) -> None:
         """Take no more calls; streams end when those that have begun are answered."""
@@ -34,7 +39,12 @@ class Relay:
     async def Relay(self, requests: AsyncIterator[bytes], call: Call) -> AsyncIterator[bytes]:
         """Answer the calls of one stream as each completes."""
         async for replies in self._streams.run(requests, _Calls(self._dispatcher).take):
-            yield pb.RelayResponse(replies=replies).SerializeToString()
+            yield pb.RelayResponse(replies=replies, leaving=not replies).SerializeToString()
+
+    async def RelayBatch(self, requests: AsyncIterator[bytes], call: Call) -> AsyncIterator[bytes]:
+        """Answer the calls of one message, whose bytes are those of a RelayRequest, too."""
+        async for replies in self._batches.run(requests, _Calls(self._dispatcher).take):
+            yield pb.RelayBatchResponse(replies=replies).SerializeToString()
 
 
 class _Calls:

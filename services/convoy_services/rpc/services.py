@@ -2,8 +2,10 @@
 
 from convoy.v1 import relay_pb2
 from convoy_services.mesh.mesh import Mesh
+from convoy_services.rpc.captioning import CaptioningServicer
 from convoy_services.rpc.dispatch import Servicer
 from convoy_services.rpc.embedding import EmbeddingServicer
+from convoy_services.rpc.generation import GenerationServicer
 from convoy_services.rpc.health import HealthServicer
 from convoy_services.rpc.oip.servicer import InferenceServicer as OipServicer
 from convoy_services.rpc.pipeline import PipelineServicer
@@ -17,6 +19,8 @@ from convoy_services.rpc.stage import (
 _SERVICERS = (
     EmbeddingServicer,
     RecommendationServicer,
+    GenerationServicer,
+    CaptioningServicer,
     PipelineServicer,
     PreprocessServicer,
     InferenceServicer,
@@ -29,7 +33,12 @@ NAMES = (*(service.full_name for service in DESCRIPTORS), RELAY)
 
 _PIPELINES = {
     servicer.descriptor.full_name: servicer.pipeline
-    for servicer in (EmbeddingServicer, RecommendationServicer)
+    for servicer in (
+        EmbeddingServicer,
+        RecommendationServicer,
+        GenerationServicer,
+        CaptioningServicer,
+    )
 }
 """The pipeline that a service cannot do without."""
 

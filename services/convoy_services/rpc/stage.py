@@ -8,12 +8,14 @@ from typing import Any
 from convoy import Batch, Code, ConvoyError
 from convoy.errors import invalid
 from convoy.v1 import stage_pb2 as pb
-from convoy_services.mesh.codec import CODECS
+from convoy_services.mesh.codec import CODECS, to_message
+from convoy_services.mesh.hop import StageRequest
 from convoy_services.mesh.mesh import Mesh
-from convoy_services.mesh.plan import Limits
+from convoy_services.mesh.plan import Limits, StagePlan
 from convoy_services.mesh.request import expired
 from convoy_services.mesh.stage import StageKind
 from convoy_services.rpc.call import Call
+from convoy_services.rpc.stream_alone import stream_alone
 
 TIMEOUT = 30.0
 """Seconds of a call without a deadline."""
@@ -28,6 +30,21 @@ class _StageServicer:
 
     async def _run(self, message: Any, call: Call) -> Any:
         """Send a batch to the one stage that it names."""
+        stage = self._stage(message)
+        if stage.streaming or stage.incremental:
+            way = "call InferStream" if stage.streaming else "it is not called alone"
+            raise ConvoyError(
+                Code.UNIMPLEMENTED, f"the stage {stage.name} streams: {way}", "STAGE_STREAMS"
+            )
+        alone = self._alone(stage, message, call)
+        try:
+            async with asyncio.timeout_at(call.deadline):
+                response = await self._mesh.links[stage.deployment].call(alone)
+        except TimeoutError as exc:
+            raise expired() from exc
+        return CODECS[self.kind].to_message(response)
+
+    def _stage(self, message: Any) -> StagePlan:
         stage = self._mesh.plan.stages.get(message.stage)
         if stage is None or stage.kind is not self.kind:
             known = ", ".join(
@@ -39,18 +56,15 @@ class _StageServicer:
                 f"there are: {known or 'none'}",
                 "STAGE_NOT_FOUND",
             )
-        codec = CODECS[self.kind]
+        return stage
+
+    def _alone(self, stage: StagePlan, message: Any, call: Call) -> StageRequest:
+        """Read the request of a stage that is called alone."""
         now = asyncio.get_running_loop().time()
-        request = codec.read_request(message, now, call.timeout(TIMEOUT))
+        request = CODECS[self.kind].read_request(message, now, call.timeout(TIMEOUT))
         batch = stage.consumes.admit(request.batch)
         _check_size(batch)
-        alone = replace(request, pipeline="", step="", batch=batch)
-        try:
-            async with asyncio.timeout_at(call.deadline):
-                response = await self._mesh.links[stage.deployment].call(alone)
-        except TimeoutError as exc:
-            raise expired() from exc
-        return codec.to_message(response)
+        return replace(request, pipeline="", step="", batch=batch)
 
 
 def _check_size(batch: Batch) -> None:
@@ -89,6 +103,12 @@ class InferenceServicer(_StageServicer):
         self, request: pb.InferStreamRequest, call: Call
     ) -> AsyncIterator[pb.InferStreamResponse]:
         """Run one batch through one stage; a stage with one result a row answers once."""
+        stage = self._stage(request)
+        if stage.streaming:
+            alone = self._alone(stage, request, call)
+            async for increment in stream_alone(self._mesh.streams[stage.deployment], alone):
+                yield to_message(increment)
+            return
         response = await self._run(request, call)
         yield pb.InferStreamResponse(batch=response.batch, report=response.report)
 

@@ -28,9 +28,19 @@ class Take(Protocol[R]):
 class Streams:
     """The open streams of one method on one server."""
 
-    def __init__(self, cut_short: Callable[[], ConvoyError | None] = lambda: None) -> None:
-        """End streams that a drain cuts short with the error made by ``cut_short``, or with OK."""
+    def __init__(
+        self,
+        cut_short: Callable[[], ConvoyError | None] = lambda: None,
+        *,
+        patience: float = 0.0,
+    ) -> None:
+        """End streams that a drain cuts short with the error made by ``cut_short``, or with OK.
+
+        With ``patience`` their clients are told before, by an empty list of replies, and have so
+        many seconds to close their sending side.
+        """
         self._cut_short = cut_short
+        self._patience = patience
         self._open: set[Stream[Any]] = set()
         self._draining = False
 
@@ -42,14 +52,14 @@ class Streams:
         """Read no more; streams end when the calls that have begun are answered."""
         self._draining = True
         for stream in self._open:
-            stream.stop_reading(self._cut_short())
+            stream.leave(self._cut_short(), self._patience)
 
     async def run(self, requests: AsyncIterator[bytes], take: Take[R]) -> AsyncIterator[list[R]]:
         """Give the replies of one stream, those that are ready together as one list."""
         stream = Stream(requests, take)
         self._open.add(stream)
         if self._draining:
-            stream.stop_reading(self._cut_short())
+            stream.leave(self._cut_short(), self._patience)
         try:
             async for replies in stream.replies():
                 yield replies
@@ -67,6 +77,7 @@ class Stream(Generic[R]):
         self._calls: dict[asyncio.Task[None], None] = {}
         self._room = asyncio.Semaphore(MOST_OPEN)
         self._error: ConvoyError | None = None
+        self._farewell = False
         self._reader = asyncio.create_task(self._read(requests, take))
         self._reader.add_done_callback(self._wake_if_idle)
 
@@ -92,12 +103,25 @@ class Stream(Generic[R]):
                 replies.append(self._replies.get_nowait())
             if ready := [reply for reply in replies if reply is not None]:
                 yield ready
+            if self._farewell:
+                self._farewell = False
+                yield []
             if self._idle and self._replies.empty():
                 break
         if self._error:
             raise self._error
 
-    def stop_reading(self, error: ConvoyError | None) -> None:
+    def leave(self, error: ConvoyError | None, patience: float) -> None:
+        """Stop reading, after ``patience`` seconds of which an empty list of replies tells."""
+        if not patience:
+            self._stop_reading(error)
+            return
+        self._farewell = True
+        if self._replies.empty():
+            self._replies.put_nowait(None)
+        asyncio.get_running_loop().call_later(patience, self._stop_reading, error)
+
+    def _stop_reading(self, error: ConvoyError | None) -> None:
         """End the stream once what has begun is answered, with an error if there is one."""
         if not self._reader.done():
             self._error = error

@@ -6,8 +6,10 @@ import math
 QUIET = 0.5
 """Seconds without a call that begins or ends after which nobody is held to send any more."""
 
-PATIENCE = 5.0
-"""Seconds that a server goes on answering calls which keep coming, before it stops all the same."""
+PATIENCE = 8.0
+"""Seconds that a server goes on answering calls which keep coming, before it stops all the same.
+
+More than a HAProxy takes that missed its successor: local/balancer.py tells it after six."""
 
 PERIOD = 0.05
 """Seconds between two looks."""

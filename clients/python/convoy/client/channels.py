@@ -20,6 +20,8 @@ OPTIONS = (
     # A mesh that restarts is found again as fast as calls are retried; the default is up to 120 s.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2000),
+    # What accepts a connection and says nothing is given up as fast; the default is 20 s.
+    ("grpc.min_reconnect_backoff_ms", 2000),
 )
 
 

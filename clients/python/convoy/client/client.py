@@ -13,6 +13,7 @@ from convoy.client.caller import Caller, Metadata, Terms
 from convoy.client.channels import Channels
 from convoy.client.inputs import several, tells_its_type, to_batch
 from convoy.client.retry import Retrier, Retry
+from convoy.client.texts import Texts
 from convoy.code import Code
 from convoy.errors import ConvoyError
 from convoy.timing import Timing
@@ -25,7 +26,7 @@ PIPELINES = "/convoy.v1.PipelineService"
 EMBED = "/convoy.v1.EmbeddingService/Embed"
 
 
-class Client:
+class Client(Texts):
     """Calls a mesh: ``async with Client("localhost:9000") as client: ...``.
 
     Every method raises ConvoyError, with the code, reason and details that the mesh gave, or that

@@ -11,9 +11,15 @@ from convoy.errors import ConvoyError
 
 T = TypeVar("T")
 
-RETRIED = frozenset({Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED})
-"""What the mesh answers before it has begun, or when whoever computed is gone. Every unary method
-may be sent again: none changes the mesh."""
+
+def passes(error: ConvoyError) -> bool:
+    """Whether another try may succeed: there was nobody to compute, or no room for now.
+
+    What has no room at all, such as too large a message, has no RetryInfo. Every unary method may
+    be sent again: none changes the mesh.
+    """
+    full = error.code is Code.RESOURCE_EXHAUSTED and error.retry_after is not None
+    return full or error.code is Code.UNAVAILABLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +98,7 @@ class Retrier:
             except ConvoyError as error:
                 wait = max(error.retry_after or 0.0, 0.0) + self._uniform(0.0, bound)
                 in_time = loop.time() + wait < deadline
-                if error.code not in RETRIED or not in_time or not self._budget.spend():
+                if not passes(error) or not in_time or not self._budget.spend():
                     raise
                 failed = error
             else:

@@ -32,7 +32,11 @@ def translated() -> Iterator[None]:
 
 
 def from_rpc_error(error: grpc.aio.AioRpcError) -> ConvoyError:
-    """Read the rich status of a call; one without has gRPC's code and message alone."""
+    """Read the rich status of a call; one without has gRPC's code and message alone.
+
+    But CANCELLED, which is the caller's own doing, and then raised as CancelledError: of a call
+    that nobody cancelled it says that a server or a balancer has reset the stream.
+    """
     code = Code(error.code().value[0])
     for key, value in error.trailing_metadata() or ():
         if key == DETAILS and isinstance(value, bytes):
@@ -42,4 +46,6 @@ def from_rpc_error(error: grpc.aio.AioRpcError) -> ConvoyError:
                 break
             if status.code == code:  # else it is not this call's: something between rewrote it
                 return from_status(status)
+    if code is Code.CANCELLED:
+        return ConvoyError(Code.UNAVAILABLE, error.details() or "the server ended the call")
     return ConvoyError(code, error.details() or code.name)

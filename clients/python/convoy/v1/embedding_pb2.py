@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x63onvoy/v1/embedding.proto\x12\tconvoy.v1\"\x9b\x01\n\x0c\x45mbedRequest\x12\r\n\x05texts\x18\x01 \x03(\t\x12\x17\n\ndimensions\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x16\n\tnormalize\x18\x03 \x01(\x08H\x01\x88\x01\x01\x12.\n\x08\x65ncoding\x18\x04 \x01(\x0e\x32\x1c.convoy.v1.EmbeddingEncodingB\r\n\x0b_dimensionsB\x0c\n\n_normalize\"8\n\tEmbedding\x12\x0e\n\x06values\x18\x01 \x03(\x02\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\r\n\x05scale\x18\x03 \x01(\x02\"}\n\rEmbedResponse\x12(\n\nembeddings\x18\x01 \x03(\x0b\x32\x14.convoy.v1.Embedding\x12\x12\n\ndimensions\x18\x02 \x01(\r\x12.\n\x08\x65ncoding\x18\x03 \x01(\x0e\x32\x1c.convoy.v1.EmbeddingEncoding*\x93\x01\n\x11\x45mbeddingEncoding\x12\"\n\x1e\x45MBEDDING_ENCODING_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45MBEDDING_ENCODING_FLOAT32\x10\x01\x12\x1b\n\x17\x45MBEDDING_ENCODING_INT8\x10\x02\x12\x1d\n\x19\x45MBEDDING_ENCODING_BINARY\x10\x03\x32N\n\x10\x45mbeddingService\x12:\n\x05\x45mbed\x12\x17.convoy.v1.EmbedRequest\x1a\x18.convoy.v1.EmbedResponseBM\n\x0cio.convoy.v1P\x01Z;github.com/convoy-mesh/convoy/clients/go/convoy/v1;convoyv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x63onvoy/v1/embedding.proto\x12\tconvoy.v1\"\xad\x01\n\x0c\x45mbedRequest\x12\r\n\x05texts\x18\x01 \x03(\t\x12\x17\n\ndimensions\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x16\n\tnormalize\x18\x03 \x01(\x08H\x01\x88\x01\x01\x12.\n\x08\x65ncoding\x18\x04 \x01(\x0e\x32\x1c.convoy.v1.EmbeddingEncoding\x12\x10\n\x08pipeline\x18\x05 \x01(\tB\r\n\x0b_dimensionsB\x0c\n\n_normalize\"8\n\tEmbedding\x12\x0e\n\x06values\x18\x01 \x03(\x02\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\r\n\x05scale\x18\x03 \x01(\x02\"\x9d\x01\n\rEmbedResponse\x12(\n\nembeddings\x18\x01 \x03(\x0b\x32\x14.convoy.v1.Embedding\x12\x12\n\ndimensions\x18\x02 \x01(\r\x12.\n\x08\x65ncoding\x18\x03 \x01(\x0e\x32\x1c.convoy.v1.EmbeddingEncoding\x12\x13\n\x06tokens\x18\x04 \x01(\x04H\x00\x88\x01\x01\x42\t\n\x07_tokens*\x93\x01\n\x11\x45mbeddingEncoding\x12\"\n\x1e\x45MBEDDING_ENCODING_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45MBEDDING_ENCODING_FLOAT32\x10\x01\x12\x1b\n\x17\x45MBEDDING_ENCODING_INT8\x10\x02\x12\x1d\n\x19\x45MBEDDING_ENCODING_BINARY\x10\x03\x32N\n\x10\x45mbeddingService\x12:\n\x05\x45mbed\x12\x17.convoy.v1.EmbedRequest\x1a\x18.convoy.v1.EmbedResponseBM\n\x0cio.convoy.v1P\x01Z;github.com/convoy-mesh/convoy/clients/go/convoy/v1;convoyv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,14 +32,14 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'convoy.v1.embedding_pb2', _
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\014io.convoy.v1P\001Z;github.com/convoy-mesh/convoy/clients/go/convoy/v1;convoyv1'
-  _globals['_EMBEDDINGENCODING']._serialized_start=384
-  _globals['_EMBEDDINGENCODING']._serialized_end=531
+  _globals['_EMBEDDINGENCODING']._serialized_start=435
+  _globals['_EMBEDDINGENCODING']._serialized_end=582
   _globals['_EMBEDREQUEST']._serialized_start=41
-  _globals['_EMBEDREQUEST']._serialized_end=196
-  _globals['_EMBEDDING']._serialized_start=198
-  _globals['_EMBEDDING']._serialized_end=254
-  _globals['_EMBEDRESPONSE']._serialized_start=256
-  _globals['_EMBEDRESPONSE']._serialized_end=381
-  _globals['_EMBEDDINGSERVICE']._serialized_start=533
-  _globals['_EMBEDDINGSERVICE']._serialized_end=611
+  _globals['_EMBEDREQUEST']._serialized_end=214
+  _globals['_EMBEDDING']._serialized_start=216
+  _globals['_EMBEDDING']._serialized_end=272
+  _globals['_EMBEDRESPONSE']._serialized_start=275
+  _globals['_EMBEDRESPONSE']._serialized_end=432
+  _globals['_EMBEDDINGSERVICE']._serialized_start=584
+  _globals['_EMBEDDINGSERVICE']._serialized_end=662
 # @@protoc_insertion_point(module_scope)

@@ -19,16 +19,18 @@ EMBEDDING_ENCODING_INT8: EmbeddingEncoding
 EMBEDDING_ENCODING_BINARY: EmbeddingEncoding
 
 class EmbedRequest(_message.Message):
-    __slots__ = ("texts", "dimensions", "normalize", "encoding")
+    __slots__ = ("texts", "dimensions", "normalize", "encoding", "pipeline")
     TEXTS_FIELD_NUMBER: _ClassVar[int]
     DIMENSIONS_FIELD_NUMBER: _ClassVar[int]
     NORMALIZE_FIELD_NUMBER: _ClassVar[int]
     ENCODING_FIELD_NUMBER: _ClassVar[int]
+    PIPELINE_FIELD_NUMBER: _ClassVar[int]
     texts: _containers.RepeatedScalarFieldContainer[str]
     dimensions: int
     normalize: bool
     encoding: EmbeddingEncoding
-    def __init__(self, texts: _Optional[_Iterable[str]] = ..., dimensions: _Optional[int] = ..., normalize: bool = ..., encoding: _Optional[_Union[EmbeddingEncoding, str]] = ...) -> None: ...
+    pipeline: str
+    def __init__(self, texts: _Optional[_Iterable[str]] = ..., dimensions: _Optional[int] = ..., normalize: bool = ..., encoding: _Optional[_Union[EmbeddingEncoding, str]] = ..., pipeline: _Optional[str] = ...) -> None: ...
 
 class Embedding(_message.Message):
     __slots__ = ("values", "data", "scale")
@@ -41,11 +43,13 @@ class Embedding(_message.Message):
     def __init__(self, values: _Optional[_Iterable[float]] = ..., data: _Optional[bytes] = ..., scale: _Optional[float] = ...) -> None: ...
 
 class EmbedResponse(_message.Message):
-    __slots__ = ("embeddings", "dimensions", "encoding")
+    __slots__ = ("embeddings", "dimensions", "encoding", "tokens")
     EMBEDDINGS_FIELD_NUMBER: _ClassVar[int]
     DIMENSIONS_FIELD_NUMBER: _ClassVar[int]
     ENCODING_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
     embeddings: _containers.RepeatedCompositeFieldContainer[Embedding]
     dimensions: int
     encoding: EmbeddingEncoding
-    def __init__(self, embeddings: _Optional[_Iterable[_Union[Embedding, _Mapping]]] = ..., dimensions: _Optional[int] = ..., encoding: _Optional[_Union[EmbeddingEncoding, str]] = ...) -> None: ...
+    tokens: int
+    def __init__(self, embeddings: _Optional[_Iterable[_Union[Embedding, _Mapping]]] = ..., dimensions: _Optional[int] = ..., encoding: _Optional[_Union[EmbeddingEncoding, str]] = ..., tokens: _Optional[int] = ...) -> None: ...

@@ -131,3 +131,63 @@ class PipelineLimits(_message.Message):
     bytes: int
     timeout: _duration_pb2.Duration
     def __init__(self, rows: _Optional[int] = ..., bytes: _Optional[int] = ..., timeout: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class WatchRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class WatchResponse(_message.Message):
+    __slots__ = ("pipelines",)
+    PIPELINES_FIELD_NUMBER: _ClassVar[int]
+    pipelines: _containers.RepeatedCompositeFieldContainer[PipelineActivity]
+    def __init__(self, pipelines: _Optional[_Iterable[_Union[PipelineActivity, _Mapping]]] = ...) -> None: ...
+
+class PipelineActivity(_message.Message):
+    __slots__ = ("pipeline", "ready", "queue_rows", "in_flight", "requests_per_second", "failures_per_second", "rows_per_second", "p50_seconds", "p99_seconds", "batch_rows", "batch_requests", "steps")
+    PIPELINE_FIELD_NUMBER: _ClassVar[int]
+    READY_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_ROWS_FIELD_NUMBER: _ClassVar[int]
+    IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
+    REQUESTS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    FAILURES_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    ROWS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    P50_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    P99_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    BATCH_ROWS_FIELD_NUMBER: _ClassVar[int]
+    BATCH_REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    pipeline: str
+    ready: bool
+    queue_rows: int
+    in_flight: int
+    requests_per_second: float
+    failures_per_second: float
+    rows_per_second: float
+    p50_seconds: float
+    p99_seconds: float
+    batch_rows: float
+    batch_requests: float
+    steps: _containers.RepeatedCompositeFieldContainer[StepActivity]
+    def __init__(self, pipeline: _Optional[str] = ..., ready: bool = ..., queue_rows: _Optional[int] = ..., in_flight: _Optional[int] = ..., requests_per_second: _Optional[float] = ..., failures_per_second: _Optional[float] = ..., rows_per_second: _Optional[float] = ..., p50_seconds: _Optional[float] = ..., p99_seconds: _Optional[float] = ..., batch_rows: _Optional[float] = ..., batch_requests: _Optional[float] = ..., steps: _Optional[_Iterable[_Union[StepActivity, _Mapping]]] = ...) -> None: ...
+
+class StepActivity(_message.Message):
+    __slots__ = ("step", "replicas", "batches_per_second", "in_flight", "queued", "computing", "hop_seconds", "failures_per_second", "fallback_rows_per_second")
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    REPLICAS_FIELD_NUMBER: _ClassVar[int]
+    BATCHES_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
+    QUEUED_FIELD_NUMBER: _ClassVar[int]
+    COMPUTING_FIELD_NUMBER: _ClassVar[int]
+    HOP_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    FAILURES_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    FALLBACK_ROWS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    step: str
+    replicas: int
+    batches_per_second: float
+    in_flight: float
+    queued: float
+    computing: float
+    hop_seconds: float
+    failures_per_second: float
+    fallback_rows_per_second: float
+    def __init__(self, step: _Optional[str] = ..., replicas: _Optional[int] = ..., batches_per_second: _Optional[float] = ..., in_flight: _Optional[float] = ..., queued: _Optional[float] = ..., computing: _Optional[float] = ..., hop_seconds: _Optional[float] = ..., failures_per_second: _Optional[float] = ..., fallback_rows_per_second: _Optional[float] = ...) -> None: ...

@@ -55,6 +55,11 @@ class PipelineServiceStub(object):
                 request_serializer=convoy_dot_v1_dot_pipeline__pb2.DescribeRequest.SerializeToString,
                 response_deserializer=convoy_dot_v1_dot_pipeline__pb2.DescribeResponse.FromString,
                 _registered_method=True)
+        self.Watch = channel.unary_stream(
+                '/convoy.v1.PipelineService/Watch',
+                request_serializer=convoy_dot_v1_dot_pipeline__pb2.WatchRequest.SerializeToString,
+                response_deserializer=convoy_dot_v1_dot_pipeline__pb2.WatchResponse.FromString,
+                _registered_method=True)
 
 
 class PipelineServiceServicer(object):
@@ -89,6 +94,13 @@ class PipelineServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Watch(self, request, context):
+        """Watch tells what the pipelines do, about once a second until the caller leaves.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PipelineServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -111,6 +123,11 @@ def add_PipelineServiceServicer_to_server(servicer, server):
                     servicer.Describe,
                     request_deserializer=convoy_dot_v1_dot_pipeline__pb2.DescribeRequest.FromString,
                     response_serializer=convoy_dot_v1_dot_pipeline__pb2.DescribeResponse.SerializeToString,
+            ),
+            'Watch': grpc.unary_stream_rpc_method_handler(
+                    servicer.Watch,
+                    request_deserializer=convoy_dot_v1_dot_pipeline__pb2.WatchRequest.FromString,
+                    response_serializer=convoy_dot_v1_dot_pipeline__pb2.WatchResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -222,6 +239,33 @@ class PipelineService(object):
             '/convoy.v1.PipelineService/Describe',
             convoy_dot_v1_dot_pipeline__pb2.DescribeRequest.SerializeToString,
             convoy_dot_v1_dot_pipeline__pb2.DescribeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Watch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/convoy.v1.PipelineService/Watch',
+            convoy_dot_v1_dot_pipeline__pb2.WatchRequest.SerializeToString,
+            convoy_dot_v1_dot_pipeline__pb2.WatchResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x63onvoy/v1/recommendation.proto\x12\tconvoy.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd3\x01\n\x10RecommendRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\x03\x12\x0f\n\x07history\x18\x02 \x03(\x03\x12,\n\x07\x63ontext\x18\x03 \x01(\x0b\x32\x1b.convoy.v1.RecommendContext\x12\r\n\x05limit\x18\x04 \x01(\r\x12,\n\x07\x66ilters\x18\x05 \x01(\x0b\x32\x1b.convoy.v1.RecommendFilters\x12\x12\n\ncandidates\x18\x06 \x03(\x03\x12\r\n\x05query\x18\x07 \x01(\t\x12\x0f\n\x07\x65xplain\x18\x08 \x01(\x08\"\xc5\x01\n\x10RecommendContext\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x64\x65vice\x18\x02 \x01(\t\x12\x0c\n\x04tags\x18\x03 \x03(\t\x12\x39\n\x07numbers\x18\x04 \x03(\x0b\x32(.convoy.v1.RecommendContext.NumbersEntry\x1a.\n\x0cNumbersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x02:\x02\x38\x01\"M\n\x10RecommendFilters\x12\x12\n\ncategories\x18\x01 \x03(\t\x12\x0f\n\x07\x62locked\x18\x02 \x03(\x03\x12\x14\n\x0cinclude_seen\x18\x03 \x01(\x08\"\xbb\x01\n\x0fRecommendedItem\x12\x0f\n\x07item_id\x18\x01 \x01(\x03\x12\r\n\x05score\x18\x02 \x01(\x02\x12\x19\n\x11\x63lick_probability\x18\x03 \x01(\x02\x12\x15\n\rwatch_seconds\x18\x04 \x01(\x02\x12*\n\x08\x63hannels\x18\x05 \x03(\x0e\x32\x18.convoy.v1.RecallChannel\x12\x19\n\x0crecall_score\x18\x06 \x01(\x02H\x00\x88\x01\x01\x42\x0f\n\r_recall_score\"O\n\x0cStageOutcome\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x10\n\x08\x64\x65graded\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07seconds\x18\x04 \x01(\x01\"\x92\x01\n\x11RecommendResponse\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.convoy.v1.RecommendedItem\x12\x10\n\x08\x64\x65graded\x18\x02 \x03(\t\x12)\n\x08outcomes\x18\x03 \x03(\x0b\x32\x17.convoy.v1.StageOutcome\x12\x15\n\rmodel_version\x18\x04 \x01(\t\"\x8e\x01\n\x05\x45vent\x12\x0f\n\x07user_id\x18\x01 \x01(\x03\x12\x0f\n\x07item_id\x18\x02 \x01(\x03\x12\"\n\x04kind\x18\x03 \x01(\x0e\x32\x14.convoy.v1.EventKind\x12\x15\n\rwatch_seconds\x18\x04 \x01(\x02\x12(\n\x04time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"E\n\x13RecordEventsRequest\x12 \n\x06\x65vents\x18\x01 \x03(\x0b\x32\x10.convoy.v1.Event\x12\x0c\n\x04last\x18\x02 \x01(\x08\"(\n\x14RecordEventsResponse\x12\x10\n\x08recorded\x18\x01 \x01(\x04\"5\n\x13SimilarItemsRequest\x12\x0f\n\x07item_id\x18\x01 \x01(\x03\x12\r\n\x05limit\x18\x02 \x01(\r\"2\n\x0bSimilarItem\x12\x0f\n\x07item_id\x18\x01 \x01(\x03\x12\x12\n\nsimilarity\x18\x02 \x01(\x02\"=\n\x14SimilarItemsResponse\x12%\n\x05items\x18\x01 \x03(\x0b\x32\x16.convoy.v1.SimilarItem*\xb5\x01\n\rRecallChannel\x12\x1e\n\x1aRECALL_CHANNEL_UNSPECIFIED\x10\x00\x12\x19\n\x15RECALL_CHANNEL_VECTOR\x10\x01\x12\x1a\n\x16RECALL_CHANNEL_COVISIT\x10\x02\x12\x17\n\x13RECALL_CHANNEL_TEXT\x10\x03\x12\x1a\n\x16RECALL_CHANNEL_POPULAR\x10\x04\x12\x18\n\x14RECALL_CHANNEL_GIVEN\x10\x05*n\n\tEventKind\x12\x1a\n\x16\x45VENT_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15\x45VENT_KIND_IMPRESSION\x10\x01\x12\x14\n\x10\x45VENT_KIND_CLICK\x10\x02\x12\x14\n\x10\x45VENT_KIND_WATCH\x10\x03\x32\x83\x02\n\x15RecommendationService\x12\x46\n\tRecommend\x12\x1b.convoy.v1.RecommendRequest\x1a\x1c.convoy.v1.RecommendResponse\x12Q\n\x0cRecordEvents\x12\x1e.convoy.v1.RecordEventsRequest\x1a\x1f.convoy.v1.RecordEventsResponse(\x01\x12O\n\x0cSimilarItems\x12\x1e.convoy.v1.SimilarItemsRequest\x1a\x1f.convoy.v1.SimilarItemsResponseBM\n\x0cio.convoy.v1P\x01Z;github.com/convoy-mesh/convoy/clients/go/convoy/v1;convoyv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x63onvoy/v1/recommendation.proto\x12\tconvoy.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd3\x01\n\x10RecommendRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\x03\x12\x0f\n\x07history\x18\x02 \x03(\x03\x12,\n\x07\x63ontext\x18\x03 \x01(\x0b\x32\x1b.convoy.v1.RecommendContext\x12\r\n\x05limit\x18\x04 \x01(\r\x12,\n\x07\x66ilters\x18\x05 \x01(\x0b\x32\x1b.convoy.v1.RecommendFilters\x12\x12\n\ncandidates\x18\x06 \x03(\x03\x12\r\n\x05query\x18\x07 \x01(\t\x12\x0f\n\x07\x65xplain\x18\x08 \x01(\x08\"\xc5\x01\n\x10RecommendContext\x12(\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x64\x65vice\x18\x02 \x01(\t\x12\x0c\n\x04tags\x18\x03 \x03(\t\x12\x39\n\x07numbers\x18\x04 \x03(\x0b\x32(.convoy.v1.RecommendContext.NumbersEntry\x1a.\n\x0cNumbersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x02:\x02\x38\x01\"M\n\x10RecommendFilters\x12\x12\n\ncategories\x18\x01 \x03(\t\x12\x0f\n\x07\x62locked\x18\x02 \x03(\x03\x12\x14\n\x0cinclude_seen\x18\x03 \x01(\x08\"\xbb\x01\n\x0fRecommendedItem\x12\x0f\n\x07item_id\x18\x01 \x01(\x03\x12\r\n\x05score\x18\x02 \x01(\x02\x12\x19\n\x11\x63lick_probability\x18\x03 \x01(\x02\x12\x15\n\rwatch_seconds\x18\x04 \x01(\x02\x12*\n\x08\x63hannels\x18\x05 \x03(\x0e\x32\x18.convoy.v1.RecallChannel\x12\x19\n\x0crecall_score\x18\x06 \x01(\x02H\x00\x88\x01\x01\x42\x0f\n\r_recall_score\"O\n\x0cStageOutcome\x12\x0c\n\x04step\x18\x01 \x01(\t\x12\x10\n\x08\x64\x65graded\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07seconds\x18\x04 \x01(\x01\"\x92\x01\n\x11RecommendResponse\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.convoy.v1.RecommendedItem\x12\x10\n\x08\x64\x65graded\x18\x02 \x03(\t\x12)\n\x08outcomes\x18\x03 \x03(\x0b\x32\x17.convoy.v1.StageOutcome\x12\x15\n\rmodel_version\x18\x04 \x01(\t\"\x8e\x01\n\x05\x45vent\x12\x0f\n\x07user_id\x18\x01 \x01(\x03\x12\x0f\n\x07item_id\x18\x02 \x01(\x03\x12\"\n\x04kind\x18\x03 \x01(\x0e\x32\x14.convoy.v1.EventKind\x12\x15\n\rwatch_seconds\x18\x04 \x01(\x02\x12(\n\x04time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"E\n\x13RecordEventsRequest\x12 \n\x06\x65vents\x18\x01 \x03(\x0b\x32\x10.convoy.v1.Event\x12\x0c\n\x04last\x18\x02 \x01(\x08\"(\n\x14RecordEventsResponse\x12\x10\n\x08recorded\x18\x01 \x01(\x04\";\n\x17RecordEventBatchRequest\x12 \n\x06\x65vents\x18\x01 \x03(\x0b\x32\x10.convoy.v1.Event\",\n\x18RecordEventBatchResponse\x12\x10\n\x08recorded\x18\x01 \x01(\x04\"5\n\x13SimilarItemsRequest\x12\x0f\n\x07item_id\x18\x01 \x01(\x03\x12\r\n\x05limit\x18\x02 \x01(\r\"2\n\x0bSimilarItem\x12\x0f\n\x07item_id\x18\x01 \x01(\x03\x12\x12\n\nsimilarity\x18\x02 \x01(\x02\"=\n\x14SimilarItemsResponse\x12%\n\x05items\x18\x01 \x03(\x0b\x32\x16.convoy.v1.SimilarItem\"(\n\x14\x44\x65scribeItemsRequest\x12\x10\n\x08item_ids\x18\x01 \x03(\x03\"T\n\x0fItemDescription\x12\x0f\n\x07item_id\x18\x01 \x01(\x03\x12\r\n\x05title\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61tegory\x18\x03 \x01(\t\x12\x0f\n\x07seconds\x18\x04 \x01(\x02\"B\n\x15\x44\x65scribeItemsResponse\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.convoy.v1.ItemDescription*\xb5\x01\n\rRecallChannel\x12\x1e\n\x1aRECALL_CHANNEL_UNSPECIFIED\x10\x00\x12\x19\n\x15RECALL_CHANNEL_VECTOR\x10\x01\x12\x1a\n\x16RECALL_CHANNEL_COVISIT\x10\x02\x12\x17\n\x13RECALL_CHANNEL_TEXT\x10\x03\x12\x1a\n\x16RECALL_CHANNEL_POPULAR\x10\x04\x12\x18\n\x14RECALL_CHANNEL_GIVEN\x10\x05*n\n\tEventKind\x12\x1a\n\x16\x45VENT_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15\x45VENT_KIND_IMPRESSION\x10\x01\x12\x14\n\x10\x45VENT_KIND_CLICK\x10\x02\x12\x14\n\x10\x45VENT_KIND_WATCH\x10\x03\x32\xb4\x03\n\x15RecommendationService\x12\x46\n\tRecommend\x12\x1b.convoy.v1.RecommendRequest\x1a\x1c.convoy.v1.RecommendResponse\x12Q\n\x0cRecordEvents\x12\x1e.convoy.v1.RecordEventsRequest\x1a\x1f.convoy.v1.RecordEventsResponse(\x01\x12[\n\x10RecordEventBatch\x12\".convoy.v1.RecordEventBatchRequest\x1a#.convoy.v1.RecordEventBatchResponse\x12O\n\x0cSimilarItems\x12\x1e.convoy.v1.SimilarItemsRequest\x1a\x1f.convoy.v1.SimilarItemsResponse\x12R\n\rDescribeItems\x12\x1f.convoy.v1.DescribeItemsRequest\x1a .convoy.v1.DescribeItemsResponseBM\n\x0cio.convoy.v1P\x01Z;github.com/convoy-mesh/convoy/clients/go/convoy/v1;convoyv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,10 +35,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\014io.convoy.v1P\001Z;github.com/convoy-mesh/convoy/clients/go/convoy/v1;convoyv1'
   _globals['_RECOMMENDCONTEXT_NUMBERSENTRY']._loaded_options = None
   _globals['_RECOMMENDCONTEXT_NUMBERSENTRY']._serialized_options = b'8\001'
-  _globals['_RECALLCHANNEL']._serialized_start=1420
-  _globals['_RECALLCHANNEL']._serialized_end=1601
-  _globals['_EVENTKIND']._serialized_start=1603
-  _globals['_EVENTKIND']._serialized_end=1713
+  _globals['_RECALLCHANNEL']._serialized_start=1723
+  _globals['_RECALLCHANNEL']._serialized_end=1904
+  _globals['_EVENTKIND']._serialized_start=1906
+  _globals['_EVENTKIND']._serialized_end=2016
   _globals['_RECOMMENDREQUEST']._serialized_start=79
   _globals['_RECOMMENDREQUEST']._serialized_end=290
   _globals['_RECOMMENDCONTEXT']._serialized_start=293
@@ -59,12 +59,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECORDEVENTSREQUEST']._serialized_end=1205
   _globals['_RECORDEVENTSRESPONSE']._serialized_start=1207
   _globals['_RECORDEVENTSRESPONSE']._serialized_end=1247
-  _globals['_SIMILARITEMSREQUEST']._serialized_start=1249
-  _globals['_SIMILARITEMSREQUEST']._serialized_end=1302
-  _globals['_SIMILARITEM']._serialized_start=1304
-  _globals['_SIMILARITEM']._serialized_end=1354
-  _globals['_SIMILARITEMSRESPONSE']._serialized_start=1356
-  _globals['_SIMILARITEMSRESPONSE']._serialized_end=1417
-  _globals['_RECOMMENDATIONSERVICE']._serialized_start=1716
-  _globals['_RECOMMENDATIONSERVICE']._serialized_end=1975
+  _globals['_RECORDEVENTBATCHREQUEST']._serialized_start=1249
+  _globals['_RECORDEVENTBATCHREQUEST']._serialized_end=1308
+  _globals['_RECORDEVENTBATCHRESPONSE']._serialized_start=1310
+  _globals['_RECORDEVENTBATCHRESPONSE']._serialized_end=1354
+  _globals['_SIMILARITEMSREQUEST']._serialized_start=1356
+  _globals['_SIMILARITEMSREQUEST']._serialized_end=1409
+  _globals['_SIMILARITEM']._serialized_start=1411
+  _globals['_SIMILARITEM']._serialized_end=1461
+  _globals['_SIMILARITEMSRESPONSE']._serialized_start=1463
+  _globals['_SIMILARITEMSRESPONSE']._serialized_end=1524
+  _globals['_DESCRIBEITEMSREQUEST']._serialized_start=1526
+  _globals['_DESCRIBEITEMSREQUEST']._serialized_end=1566
+  _globals['_ITEMDESCRIPTION']._serialized_start=1568
+  _globals['_ITEMDESCRIPTION']._serialized_end=1652
+  _globals['_DESCRIBEITEMSRESPONSE']._serialized_start=1654
+  _globals['_DESCRIBEITEMSRESPONSE']._serialized_end=1720
+  _globals['_RECOMMENDATIONSERVICE']._serialized_start=2019
+  _globals['_RECOMMENDATIONSERVICE']._serialized_end=2455
 # @@protoc_insertion_point(module_scope)

@@ -153,6 +153,18 @@ class RecordEventsResponse(_message.Message):
     recorded: int
     def __init__(self, recorded: _Optional[int] = ...) -> None: ...
 
+class RecordEventBatchRequest(_message.Message):
+    __slots__ = ("events",)
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    events: _containers.RepeatedCompositeFieldContainer[Event]
+    def __init__(self, events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ...) -> None: ...
+
+class RecordEventBatchResponse(_message.Message):
+    __slots__ = ("recorded",)
+    RECORDED_FIELD_NUMBER: _ClassVar[int]
+    recorded: int
+    def __init__(self, recorded: _Optional[int] = ...) -> None: ...
+
 class SimilarItemsRequest(_message.Message):
     __slots__ = ("item_id", "limit")
     ITEM_ID_FIELD_NUMBER: _ClassVar[int]
@@ -174,3 +186,27 @@ class SimilarItemsResponse(_message.Message):
     ITEMS_FIELD_NUMBER: _ClassVar[int]
     items: _containers.RepeatedCompositeFieldContainer[SimilarItem]
     def __init__(self, items: _Optional[_Iterable[_Union[SimilarItem, _Mapping]]] = ...) -> None: ...
+
+class DescribeItemsRequest(_message.Message):
+    __slots__ = ("item_ids",)
+    ITEM_IDS_FIELD_NUMBER: _ClassVar[int]
+    item_ids: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, item_ids: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class ItemDescription(_message.Message):
+    __slots__ = ("item_id", "title", "category", "seconds")
+    ITEM_ID_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    CATEGORY_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    item_id: int
+    title: str
+    category: str
+    seconds: float
+    def __init__(self, item_id: _Optional[int] = ..., title: _Optional[str] = ..., category: _Optional[str] = ..., seconds: _Optional[float] = ...) -> None: ...
+
+class DescribeItemsResponse(_message.Message):
+    __slots__ = ("items",)
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    items: _containers.RepeatedCompositeFieldContainer[ItemDescription]
+    def __init__(self, items: _Optional[_Iterable[_Union[ItemDescription, _Mapping]]] = ...) -> None: ...

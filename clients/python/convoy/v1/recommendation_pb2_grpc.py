@@ -45,10 +45,20 @@ class RecommendationServiceStub(object):
                 request_serializer=convoy_dot_v1_dot_recommendation__pb2.RecordEventsRequest.SerializeToString,
                 response_deserializer=convoy_dot_v1_dot_recommendation__pb2.RecordEventsResponse.FromString,
                 _registered_method=True)
+        self.RecordEventBatch = channel.unary_unary(
+                '/convoy.v1.RecommendationService/RecordEventBatch',
+                request_serializer=convoy_dot_v1_dot_recommendation__pb2.RecordEventBatchRequest.SerializeToString,
+                response_deserializer=convoy_dot_v1_dot_recommendation__pb2.RecordEventBatchResponse.FromString,
+                _registered_method=True)
         self.SimilarItems = channel.unary_unary(
                 '/convoy.v1.RecommendationService/SimilarItems',
                 request_serializer=convoy_dot_v1_dot_recommendation__pb2.SimilarItemsRequest.SerializeToString,
                 response_deserializer=convoy_dot_v1_dot_recommendation__pb2.SimilarItemsResponse.FromString,
+                _registered_method=True)
+        self.DescribeItems = channel.unary_unary(
+                '/convoy.v1.RecommendationService/DescribeItems',
+                request_serializer=convoy_dot_v1_dot_recommendation__pb2.DescribeItemsRequest.SerializeToString,
+                response_deserializer=convoy_dot_v1_dot_recommendation__pb2.DescribeItemsResponse.FromString,
                 _registered_method=True)
 
 
@@ -71,8 +81,22 @@ class RecommendationServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecordEventBatch(self, request, context):
+        """RecordEventBatch is RecordEvents for callers that cannot stream, such as browsers.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SimilarItems(self, request, context):
         """SimilarItems gives what is like an item.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DescribeItems(self, request, context):
+        """DescribeItems tells what items are.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -91,10 +115,20 @@ def add_RecommendationServiceServicer_to_server(servicer, server):
                     request_deserializer=convoy_dot_v1_dot_recommendation__pb2.RecordEventsRequest.FromString,
                     response_serializer=convoy_dot_v1_dot_recommendation__pb2.RecordEventsResponse.SerializeToString,
             ),
+            'RecordEventBatch': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordEventBatch,
+                    request_deserializer=convoy_dot_v1_dot_recommendation__pb2.RecordEventBatchRequest.FromString,
+                    response_serializer=convoy_dot_v1_dot_recommendation__pb2.RecordEventBatchResponse.SerializeToString,
+            ),
             'SimilarItems': grpc.unary_unary_rpc_method_handler(
                     servicer.SimilarItems,
                     request_deserializer=convoy_dot_v1_dot_recommendation__pb2.SimilarItemsRequest.FromString,
                     response_serializer=convoy_dot_v1_dot_recommendation__pb2.SimilarItemsResponse.SerializeToString,
+            ),
+            'DescribeItems': grpc.unary_unary_rpc_method_handler(
+                    servicer.DescribeItems,
+                    request_deserializer=convoy_dot_v1_dot_recommendation__pb2.DescribeItemsRequest.FromString,
+                    response_serializer=convoy_dot_v1_dot_recommendation__pb2.DescribeItemsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -163,6 +197,33 @@ class RecommendationService(object):
             _registered_method=True)
 
     @staticmethod
+    def RecordEventBatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/convoy.v1.RecommendationService/RecordEventBatch',
+            convoy_dot_v1_dot_recommendation__pb2.RecordEventBatchRequest.SerializeToString,
+            convoy_dot_v1_dot_recommendation__pb2.RecordEventBatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def SimilarItems(request,
             target,
             options=(),
@@ -179,6 +240,33 @@ class RecommendationService(object):
             '/convoy.v1.RecommendationService/SimilarItems',
             convoy_dot_v1_dot_recommendation__pb2.SimilarItemsRequest.SerializeToString,
             convoy_dot_v1_dot_recommendation__pb2.SimilarItemsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DescribeItems(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/convoy.v1.RecommendationService/DescribeItems',
+            convoy_dot_v1_dot_recommendation__pb2.DescribeItemsRequest.SerializeToString,
+            convoy_dot_v1_dot_recommendation__pb2.DescribeItemsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x63onvoy/v1/relay.proto\x12\tconvoy.v1\x1a\x1egoogle/protobuf/duration.proto\"3\n\x0cRelayRequest\x12#\n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32\x14.convoy.v1.RelayCall\"s\n\tRelayCall\x12\n\n\x02id\x18\x01 \x01(\x04\x12&\n\x05start\x18\x02 \x01(\x0b\x32\x15.convoy.v1.RelayStartH\x00\x12(\n\x06\x63\x61ncel\x18\x03 \x01(\x0b\x32\x16.convoy.v1.RelayCancelH\x00\x42\x08\n\x06\x61\x63tion\"\xc1\x01\n\nRelayStart\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x0f\n\x07request\x18\x02 \x01(\x0c\x12*\n\x07timeout\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x35\n\x08metadata\x18\x04 \x03(\x0b\x32#.convoy.v1.RelayStart.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\r\n\x0bRelayCancel\"7\n\rRelayResponse\x12&\n\x07replies\x18\x01 \x03(\x0b\x32\x15.convoy.v1.RelayReply\"\xbc\x01\n\nRelayReply\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x11\n\x07message\x18\x02 \x01(\x0cH\x00\x12\x10\n\x06status\x18\x03 \x01(\x0cH\x00\x12\x0b\n\x03\x65nd\x18\x04 \x01(\x08\x12\x35\n\x08trailers\x18\x05 \x03(\x0b\x32#.convoy.v1.RelayReply.TrailersEntry\x1a/\n\rTrailersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06result2N\n\x0cRelayService\x12>\n\x05Relay\x12\x17.convoy.v1.RelayRequest\x1a\x18.convoy.v1.RelayResponse(\x01\x30\x01\x42M\n\x0cio.convoy.v1P\x01Z;github.com/convoy-mesh/convoy/clients/go/convoy/v1;convoyv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x63onvoy/v1/relay.proto\x12\tconvoy.v1\x1a\x1egoogle/protobuf/duration.proto\"3\n\x0cRelayRequest\x12#\n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32\x14.convoy.v1.RelayCall\"s\n\tRelayCall\x12\n\n\x02id\x18\x01 \x01(\x04\x12&\n\x05start\x18\x02 \x01(\x0b\x32\x15.convoy.v1.RelayStartH\x00\x12(\n\x06\x63\x61ncel\x18\x03 \x01(\x0b\x32\x16.convoy.v1.RelayCancelH\x00\x42\x08\n\x06\x61\x63tion\"\xc1\x01\n\nRelayStart\x12\x0e\n\x06method\x18\x01 \x01(\t\x12\x0f\n\x07request\x18\x02 \x01(\x0c\x12*\n\x07timeout\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x35\n\x08metadata\x18\x04 \x03(\x0b\x32#.convoy.v1.RelayStart.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\r\n\x0bRelayCancel\"H\n\rRelayResponse\x12&\n\x07replies\x18\x01 \x03(\x0b\x32\x15.convoy.v1.RelayReply\x12\x0f\n\x07leaving\x18\x02 \x01(\x08\"8\n\x11RelayBatchRequest\x12#\n\x05\x63\x61lls\x18\x01 \x03(\x0b\x32\x14.convoy.v1.RelayCall\"<\n\x12RelayBatchResponse\x12&\n\x07replies\x18\x01 \x03(\x0b\x32\x15.convoy.v1.RelayReply\"\xbc\x01\n\nRelayReply\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x11\n\x07message\x18\x02 \x01(\x0cH\x00\x12\x10\n\x06status\x18\x03 \x01(\x0cH\x00\x12\x0b\n\x03\x65nd\x18\x04 \x01(\x08\x12\x35\n\x08trailers\x18\x05 \x03(\x0b\x32#.convoy.v1.RelayReply.TrailersEntry\x1a/\n\rTrailersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06result2\x9b\x01\n\x0cRelayService\x12>\n\x05Relay\x12\x17.convoy.v1.RelayRequest\x1a\x18.convoy.v1.RelayResponse(\x01\x30\x01\x12K\n\nRelayBatch\x12\x1c.convoy.v1.RelayBatchRequest\x1a\x1d.convoy.v1.RelayBatchResponse0\x01\x42M\n\x0cio.convoy.v1P\x01Z;github.com/convoy-mesh/convoy/clients/go/convoy/v1;convoyv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,11 +48,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RELAYCANCEL']._serialized_start=434
   _globals['_RELAYCANCEL']._serialized_end=447
   _globals['_RELAYRESPONSE']._serialized_start=449
-  _globals['_RELAYRESPONSE']._serialized_end=504
-  _globals['_RELAYREPLY']._serialized_start=507
-  _globals['_RELAYREPLY']._serialized_end=695
-  _globals['_RELAYREPLY_TRAILERSENTRY']._serialized_start=638
-  _globals['_RELAYREPLY_TRAILERSENTRY']._serialized_end=685
-  _globals['_RELAYSERVICE']._serialized_start=697
-  _globals['_RELAYSERVICE']._serialized_end=775
+  _globals['_RELAYRESPONSE']._serialized_end=521
+  _globals['_RELAYBATCHREQUEST']._serialized_start=523
+  _globals['_RELAYBATCHREQUEST']._serialized_end=579
+  _globals['_RELAYBATCHRESPONSE']._serialized_start=581
+  _globals['_RELAYBATCHRESPONSE']._serialized_end=641
+  _globals['_RELAYREPLY']._serialized_start=644
+  _globals['_RELAYREPLY']._serialized_end=832
+  _globals['_RELAYREPLY_TRAILERSENTRY']._serialized_start=775
+  _globals['_RELAYREPLY_TRAILERSENTRY']._serialized_end=822
+  _globals['_RELAYSERVICE']._serialized_start=835
+  _globals['_RELAYSERVICE']._serialized_end=990
 # @@protoc_insertion_point(module_scope)

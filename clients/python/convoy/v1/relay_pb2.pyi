@@ -49,6 +49,20 @@ class RelayCancel(_message.Message):
     def __init__(self) -> None: ...
 
 class RelayResponse(_message.Message):
+    __slots__ = ("replies", "leaving")
+    REPLIES_FIELD_NUMBER: _ClassVar[int]
+    LEAVING_FIELD_NUMBER: _ClassVar[int]
+    replies: _containers.RepeatedCompositeFieldContainer[RelayReply]
+    leaving: bool
+    def __init__(self, replies: _Optional[_Iterable[_Union[RelayReply, _Mapping]]] = ..., leaving: bool = ...) -> None: ...
+
+class RelayBatchRequest(_message.Message):
+    __slots__ = ("calls",)
+    CALLS_FIELD_NUMBER: _ClassVar[int]
+    calls: _containers.RepeatedCompositeFieldContainer[RelayCall]
+    def __init__(self, calls: _Optional[_Iterable[_Union[RelayCall, _Mapping]]] = ...) -> None: ...
+
+class RelayBatchResponse(_message.Message):
     __slots__ = ("replies",)
     REPLIES_FIELD_NUMBER: _ClassVar[int]
     replies: _containers.RepeatedCompositeFieldContainer[RelayReply]

@@ -40,6 +40,11 @@ class RelayServiceStub(object):
                 request_serializer=convoy_dot_v1_dot_relay__pb2.RelayRequest.SerializeToString,
                 response_deserializer=convoy_dot_v1_dot_relay__pb2.RelayResponse.FromString,
                 _registered_method=True)
+        self.RelayBatch = channel.unary_stream(
+                '/convoy.v1.RelayService/RelayBatch',
+                request_serializer=convoy_dot_v1_dot_relay__pb2.RelayBatchRequest.SerializeToString,
+                response_deserializer=convoy_dot_v1_dot_relay__pb2.RelayBatchResponse.FromString,
+                _registered_method=True)
 
 
 class RelayServiceServicer(object):
@@ -54,6 +59,14 @@ class RelayServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RelayBatch(self, request, context):
+        """RelayBatch is Relay for callers that cannot stream, such as browsers: all its calls begin at
+        once, and ending it ends them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RelayServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -61,6 +74,11 @@ def add_RelayServiceServicer_to_server(servicer, server):
                     servicer.Relay,
                     request_deserializer=convoy_dot_v1_dot_relay__pb2.RelayRequest.FromString,
                     response_serializer=convoy_dot_v1_dot_relay__pb2.RelayResponse.SerializeToString,
+            ),
+            'RelayBatch': grpc.unary_stream_rpc_method_handler(
+                    servicer.RelayBatch,
+                    request_deserializer=convoy_dot_v1_dot_relay__pb2.RelayBatchRequest.FromString,
+                    response_serializer=convoy_dot_v1_dot_relay__pb2.RelayBatchResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -91,6 +109,33 @@ class RelayService(object):
             '/convoy.v1.RelayService/Relay',
             convoy_dot_v1_dot_relay__pb2.RelayRequest.SerializeToString,
             convoy_dot_v1_dot_relay__pb2.RelayResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RelayBatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/convoy.v1.RelayService/RelayBatch',
+            convoy_dot_v1_dot_relay__pb2.RelayBatchRequest.SerializeToString,
+            convoy_dot_v1_dot_relay__pb2.RelayBatchResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -110,13 +110,31 @@ class InferStreamRequest(_message.Message):
     trace: _containers.ScalarMap[str, str]
     def __init__(self, stage: _Optional[str] = ..., pipeline: _Optional[str] = ..., step: _Optional[str] = ..., model_version: _Optional[str] = ..., rows: _Optional[_Union[_batch_pb2.RowContext, _Mapping]] = ..., batch: _Optional[_Union[_batch_pb2.Batch, _Mapping]] = ..., trace: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
+class StreamStatus(_message.Message):
+    __slots__ = ("running", "waiting", "blocks", "free_blocks")
+    RUNNING_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    BLOCKS_FIELD_NUMBER: _ClassVar[int]
+    FREE_BLOCKS_FIELD_NUMBER: _ClassVar[int]
+    running: int
+    waiting: int
+    blocks: int
+    free_blocks: int
+    def __init__(self, running: _Optional[int] = ..., waiting: _Optional[int] = ..., blocks: _Optional[int] = ..., free_blocks: _Optional[int] = ...) -> None: ...
+
 class InferStreamResponse(_message.Message):
-    __slots__ = ("batch", "report")
+    __slots__ = ("batch", "report", "row_ids", "ended", "status")
     BATCH_FIELD_NUMBER: _ClassVar[int]
     REPORT_FIELD_NUMBER: _ClassVar[int]
+    ROW_IDS_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
     batch: _batch_pb2.Batch
     report: StageReport
-    def __init__(self, batch: _Optional[_Union[_batch_pb2.Batch, _Mapping]] = ..., report: _Optional[_Union[StageReport, _Mapping]] = ...) -> None: ...
+    row_ids: bytes
+    ended: bytes
+    status: StreamStatus
+    def __init__(self, batch: _Optional[_Union[_batch_pb2.Batch, _Mapping]] = ..., report: _Optional[_Union[StageReport, _Mapping]] = ..., row_ids: _Optional[bytes] = ..., ended: _Optional[bytes] = ..., status: _Optional[_Union[StreamStatus, _Mapping]] = ...) -> None: ...
 
 class PostprocessRequest(_message.Message):
     __slots__ = ("stage", "pipeline", "step", "model_version", "rows", "batch", "trace")

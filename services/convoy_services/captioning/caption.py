@@ -1,0 +1,108 @@
+"""Pixels and questions to tokens, step by step."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convoy import Batch, ConvoyError
+from convoy.errors import invalid
+from convoy_services.generation.engines.engine import Prompt, StepOutput
+from convoy_services.generation.generate import Generate
+from convoy_services.generation.sampling import COLUMNS, Sampling, faults, read
+from convoy_services.mesh.column import Column, Columns
+from convoy_services.mesh.increment import Ids
+
+
+class Caption(Generate):
+    """Tells about images: pixels UINT8 [-1], height and width INT32 [], question BYTES [] → tokens.
+
+    The pixels are as ``Decode`` gives them; the question is UTF-8, and where it is empty a caption
+    is asked for. The columns of ``sampling`` and those of the tokens are as with ``Generate``, so
+    that its ``Detokenize`` goes behind it.
+    """
+
+    consumes = Columns(
+        pixels=Column("UINT8", [-1]),
+        height=Column("INT32"),
+        width=Column("INT32"),
+        question=Column("BYTES", default=b""),
+        **COLUMNS,
+    )
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        precision: str = "auto",
+        max_batch: int = 8,
+        max_waiting: int = 256,
+        ask: str | None = None,
+    ) -> None:
+        """Take an image-text-to-text model by hub id or folder.
+
+        ``max_batch`` images are told about at once, ``max_waiting`` may wait. ``ask`` is what is
+        asked where the question is empty. ``precision`` "auto" is the model's own on a GPU,
+        float32 on the CPU.
+        """
+        self._model = model
+        self._settings: dict[str, Any] = {
+            "precision": precision,
+            "max_batch": max_batch,
+            "max_waiting": max_waiting,
+            "ask": ask,
+        }
+
+    def load(self) -> None:
+        """Start the engine, which tells about a blank image.
+
+        Raises OSError where the model is not there, ValueError where it or a setting does not suit.
+        """
+        from convoy_services.captioning.engine import BatchedGenerate
+
+        threads = max(1, int(self.cpus))
+        self._captions = BatchedGenerate(self._model, threads=threads, **self._settings)
+        self._engine = self._captions
+        self._engine.start(self._step)
+
+    def submit(self, ids: Ids, batch: Batch) -> None:
+        """Hand rows to the engine; those that are refused, here or there, are emitted as failed."""
+        refused: list[StepOutput] = []
+        splits = batch["pixels"].splits
+        assert splits is not None
+        pixels = np.split(batch["pixels"].data, splits[1:-1])
+        height, width = batch["height"].array, batch["width"].array
+        questions = batch["question"].elements()
+        with self._captions.together():
+            for n, (id, sampling) in enumerate(zip(ids.tolist(), read(batch), strict=True)):
+                try:
+                    _check(sampling)
+                    image = _image(pixels[n], int(height[n]), int(width[n]))
+                    inputs = {"pixels": image, "question": _text(questions[n])}
+                    prompt = Prompt(id=id, input_ids=(), sampling=sampling, inputs=inputs)
+                    self._captions.submit(prompt)
+                except ConvoyError as error:
+                    refused.append(StepOutput(id=id, error=error))
+        if refused:
+            self._step(refused)
+
+
+def _image(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """Give a row's pixels their shape."""
+    if height < 1 or width < 1 or len(pixels) != height * width * 3:
+        told = f"{len(pixels)} bytes are not {height} lines of {width} pixels of 3"
+        raise invalid("pixels", told)
+    return pixels.reshape(height, width, 3)
+
+
+def _text(question: bytes) -> str:
+    try:
+        return question.decode()
+    except UnicodeDecodeError as exc:
+        told = f"the question is not UTF-8 at byte {exc.start}"
+        raise invalid("question", told, reason="INVALID_UTF8") from exc
+
+
+def _check(sampling: Sampling) -> None:
+    if found := faults(sampling):
+        raise invalid(found[0].field, found[0].description, *found[1:])

@@ -1,0 +1,1 @@
+"""Models made for tests: tiny, random, saved as real ones are."""
