@@ -21,6 +21,8 @@ SUITES = (
     "observability",
     "recommendation",
     "recall",
+    "gateway",
+    "generation",
 )
 
 

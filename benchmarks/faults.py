@@ -14,8 +14,8 @@ from rich.table import Table
 
 from convoy import Client
 from convoy_services.local.mesh import LocalMesh
-from tests.mesh import faults
-from tests.mesh.faults import Load, Report
+from tests.local import faults
+from tests.local.faults import Load, Report
 
 STAGE, INGRESS = "ServeReplica:convoy:work", "ServeReplica:convoy:ingress"
 START = 120.0

@@ -22,12 +22,19 @@ CLASSES = ("Receive", "Reflect", "Return", "Return")
 class Convoy:
     """A mesh under a name of the benchmark's own, which leaves nothing behind."""
 
-    def __init__(self, config: dict[str, Any], **environment: str) -> None:
+    def __init__(
+        self, config: dict[str, Any], *, gateway: bool = False, **environment: str
+    ) -> None:
         """Begin to start it, with more in its environment."""
         self._folder = tempfile.TemporaryDirectory(prefix="convoy-bench-")
         more = {"XDG_STATE_HOME": self._folder.name, **environment}
         with patch.dict(os.environ, more):
-            self.mesh = LocalMesh.start(yaml.safe_dump(config), name="bench", home=ROOT)
+            self.mesh = LocalMesh.start(
+                yaml.safe_dump(config),
+                name="bench",
+                home=ROOT,
+                gateway_port=0 if gateway else None,
+            )
         self.events: list[Event] = []
 
     @property
@@ -88,7 +95,7 @@ def embedding(engine: str, precision: str) -> dict[str, Any]:
                     {"stage": "encode", "from": ["input_ids"]},
                     {"stage": "normalize", "from": ["pooled", "dimensions", "normalize"]},
                 ],
-                "outputs": ["embedding"],
+                "outputs": ["embedding", "tokens"],
             }
         },
     }

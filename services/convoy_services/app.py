@@ -5,13 +5,16 @@ from typing import Any
 
 from ray import serve
 from ray.serve import Application
+from ray.serve.config import RequestRouterConfig
 
 from convoy_services.config import parse
 from convoy_services.ingress import Ingress
 from convoy_services.mesh.graph import plan
 from convoy_services.mesh.host import StageHost
 from convoy_services.mesh.plan import MeshPlan
+from convoy_services.mesh.serve_replicas import ToReplica
 from convoy_services.mesh.stage import StageKind
+from convoy_services.mesh.stream_host import StreamHost
 from convoy_services.rpc.forward import INGRESS
 
 COMMON: dict[str, Any] = {
@@ -26,6 +29,14 @@ COMMON: dict[str, Any] = {
     },
 }
 """Options of every deployment."""
+
+STREAMING: dict[str, Any] = {
+    "graceful_shutdown_timeout_s": 60.0,  # for what is being generated when a replica is to leave
+    "request_router_config": RequestRouterConfig(
+        request_router_class=ToReplica  # type: ignore[arg-type]  # Ray types its keywords wrongly
+    ),
+}
+"""Options of those whose stage streams."""
 
 
 def build(args: dict[str, str]) -> Application:
@@ -58,7 +69,7 @@ def _has_model(mesh: MeshPlan, name: str) -> bool:
 
 def _host(mesh: MeshPlan, name: str) -> Application:
     deployment = mesh.deployments[name]
-    shared = [
+    hops = [
         (pipeline.name, hop)
         for pipeline in mesh.pipelines.values()
         for hop in pipeline.hops
@@ -68,6 +79,7 @@ def _host(mesh: MeshPlan, name: str) -> Application:
         name=name,
         num_replicas=deployment.replicas,
         **COMMON,
+        **(STREAMING if deployment.streaming else {}),
         ray_actor_options={"num_cpus": deployment.cpus, "num_gpus": deployment.gpus},
-    )(StageHost)
-    return host.bind([mesh.stages[stage] for stage in deployment.stages], shared)
+    )(StreamHost if deployment.streaming else StageHost)
+    return host.bind([mesh.stages[stage] for stage in deployment.stages], hops)

@@ -12,11 +12,16 @@ from convoy_services.mesh.mesh import Mesh
 from convoy_services.mesh.observer import Observers
 from convoy_services.mesh.pipeline import Pipeline
 from convoy_services.mesh.plan import MeshPlan
+from convoy_services.mesh.serve_replicas import ServeReplicas
+from convoy_services.mesh.streams import Streams
 from convoy_services.rpc.call import Call
 from convoy_services.rpc.dispatch import Local
 from convoy_services.rpc.forward import INGRESS
 from convoy_services.rpc.services import servicers
+from convoy_services.rpc.watch import WatchServicer
 from convoy_services.telemetry import endpoint, place
+from convoy_services.telemetry.look import Look
+from convoy_services.telemetry.lookout import Lookout
 from convoy_services.telemetry.metrics import Metrics
 from convoy_services.telemetry.refusals import Refusals
 from convoy_services.telemetry.tracing import install, ring
@@ -53,15 +58,21 @@ class Ingress:
             raise RuntimeError(
                 "set RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD=0: see docs/architecture.md"
             )
+        streaming = {name for name, deployment in plan.deployments.items() if deployment.streaming}
         links = {
             name: ServeLink(handle, {s: plan.stages[s] for s in plan.deployments[name].stages})
             for name, handle in hosts.items()
+            if name not in streaming
         }
+        streams = {name: Streams(ServeReplicas(hosts[name], name)) for name in streaming}
         install(INGRESS)
-        metrics = Metrics(place.folder())
+        folder = place.folder()
+        metrics = Metrics(folder)
         metrics.begin(plan)
-        self._mesh = _mesh = Mesh(plan, links, Observers(metrics, Refusals()))
-        self._local = _dispatcher = Local(servicers(_mesh))
+        self._mesh = _mesh = Mesh(plan, links, streams, Observers(metrics, Refusals()))
+        node = endpoint.Node(folder)
+        lookout = Lookout(lambda: Look.of(node.collect()))
+        self._local = _dispatcher = Local([*servicers(_mesh), WatchServicer(_mesh, lookout)])
         self._tasks = [
             asyncio.create_task(_look(metrics, _mesh)),
             asyncio.create_task(endpoint.serve()),

@@ -9,9 +9,10 @@ import pytest
 from convoy_services.local.mesh import LocalMesh
 from tests.mesh.collector import Collector
 from tests.mesh.leaks import Leaks
+from tests.models import causal, vision
 
 HERE = Path(__file__).parent
-START = 90.0
+START = 180.0
 """Seconds; a deadline, never an expectation."""
 
 
@@ -32,19 +33,29 @@ def collector() -> Iterator[Collector]:
 
 
 @pytest.fixture(scope="session")
-def mesh(collector: Collector) -> Iterator[LocalMesh]:
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the session's own models: tiny, with random weights, in the real format."""
+    folder = tmp_path_factory.mktemp("models")
+    causal.make(folder / "causal")
+    vision.make(folder / "vision")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mesh(collector: Collector, models: Path) -> Iterator[LocalMesh]:
     """The pipelines of tests/mesh/mesh.yaml; traced are the calls whose callers are."""
     with pytest.MonkeyPatch.context() as patch:
         for key, value in collector.environment.items():
             patch.setenv(key, value)
-        mesh = _start()
+        mesh = _start(models)
     mesh.wait(within=START)
     yield mesh
     mesh.stop()
 
 
-def _start() -> LocalMesh:
-    return LocalMesh.start((HERE / "mesh.yaml").read_text(), name="tests", home=HERE)
+def _start(models: Path) -> LocalMesh:
+    config = (HERE / "mesh.yaml").read_text().replace("MODELS", str(models))
+    return LocalMesh.start(config, name="tests", home=HERE)
 
 
 @pytest.fixture

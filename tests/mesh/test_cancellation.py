@@ -41,8 +41,12 @@ asyncio.run(main())
 
 
 def traffic(mesh: LocalMesh, pipeline: str) -> dict[str, int]:
-    counts: dict[str, int] = ask(mesh.settings.control, "state")["traffic"][pipeline]
-    return counts
+    until = time.monotonic() + TIMEOUT
+    while True:
+        told: dict[str, dict[str, int]] = ask(mesh.settings.control, "state")["traffic"]
+        if pipeline in told:  # an ingress that is busy is not waited for
+            return told[pipeline]
+        assert time.monotonic() < until, "no ingress tells"
 
 
 async def until(holds: Callable[[], bool]) -> None:

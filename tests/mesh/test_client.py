@@ -81,7 +81,7 @@ async def test_a_call_ends_at_its_deadline(client: Client) -> None:
 async def test_pipelines_are_listed_and_described(client: Client) -> None:
     assert "embedding" in await client.pipelines()
     described = await client.describe("embedding")
-    assert [spec.name for spec in described.outputs] == ["embedding"]
+    assert [spec.name for spec in described.outputs] == ["embedding", "tokens"]
 
 
 def test_callers_that_are_not_async_have_the_same(mesh: LocalMesh) -> None:

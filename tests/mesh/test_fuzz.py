@@ -25,11 +25,20 @@ from hypothesis import strategies as st
 from convoy import Batch, Code, Datatype, Tensor
 from convoy.oip.v2 import inference_pb2 as oip
 from convoy.status import DOMAIN
-from convoy.v1 import batch_pb2, embedding_pb2, pipeline_pb2, relay_pb2, stage_pb2
+from convoy.v1 import (
+    batch_pb2,
+    captioning_pb2,
+    embedding_pb2,
+    generation_pb2,
+    pipeline_pb2,
+    relay_pb2,
+    stage_pb2,
+)
 from convoy.wire import read_batch, write_batch
 from convoy_services.local.mesh import LocalMesh
 from convoy_services.local.processes import Process
 from tests.mesh.mutants import Change, made
+from tests.mesh.test_captioning import PICTURES
 
 COUNT = int(os.environ.get("CONVOY_FUZZ", "2000"))
 SEED = int(os.environ.get("CONVOY_FUZZ_SEED", "0"))
@@ -77,6 +86,25 @@ CONTEXT = batch_pb2.RowContext(
     remaining_us=np.full(2, 10**7, "<i8").tobytes(),
     priorities=b"\1\2",
     tenants=["a", "b"],
+)
+
+
+PROMPTS = batch(
+    input_ids=Tensor.pack([[5, 6, 7], [8]], Datatype.INT64, (-1,)),
+    max_tokens=Tensor.pack([2, 3], Datatype.INT32),
+)
+SAMPLING = generation_pb2.SamplingParameters(
+    max_tokens=4,
+    temperature=0.5,
+    top_p=0.9,
+    top_k=5,
+    min_p=0.1,
+    seed=7,
+    repetition_penalty=1.1,
+    stop=["x"],
+    stop_token_ids=[9],
+    logprobs=2,
+    n=2,
 )
 
 
@@ -129,13 +157,38 @@ SEEDS: dict[str, list[Message]] = {
         embedding_pb2.EmbedRequest(texts=["one", "naïve"], dimensions=8, normalize=False),
         embedding_pb2.EmbedRequest(texts=["two"], encoding=2),
     ],
+    "/convoy.v1.GenerationService/Generate": [
+        generation_pb2.GenerateRequest(text="naïve", sampling=SAMPLING),
+        generation_pb2.GenerateRequest(token_ids={"ids": [5, 6]}, sampling=SAMPLING),
+    ],
+    "/convoy.v1.GenerationService/GenerateStream": [
+        generation_pb2.GenerateStreamRequest(text="One", sampling=SAMPLING)
+    ],
+    "/convoy.v1.GenerationService/Chat": [
+        generation_pb2.ChatRequest(
+            messages=[{"role": "system", "content": "a"}, {"role": "user", "content": "b"}],
+            sampling=SAMPLING,
+        )
+    ],
+    "/convoy.v1.GenerationService/ChatStream": [
+        generation_pb2.ChatStreamRequest(
+            messages=[{"role": "user", "content": "b"}], sampling=SAMPLING
+        )
+    ],
+    "/convoy.v1.CaptioningService/Caption": [
+        captioning_pb2.CaptionRequest(image=PICTURES[0], question="What?", sampling=SAMPLING)
+    ],
+    "/convoy.v1.CaptioningService/CaptionStream": [
+        captioning_pb2.CaptionStreamRequest(image=PICTURES[1], sampling=SAMPLING)
+    ],
     "/convoy.v1.PreprocessService/Preprocess": [
         stage_pb2.PreprocessRequest(stage="mean", batch=POINTS, rows=CONTEXT),
         stage_pb2.PreprocessRequest(stage="tokenize", batch=TEXT),
     ],
     "/convoy.v1.InferenceService/Infer": [stage_pb2.InferRequest(stage="encode", batch=IDS)],
     "/convoy.v1.InferenceService/InferStream": [
-        stage_pb2.InferStreamRequest(stage="encode", batch=IDS, rows=CONTEXT)
+        stage_pb2.InferStreamRequest(stage="encode", batch=IDS, rows=CONTEXT),
+        stage_pb2.InferStreamRequest(stage="generate", batch=PROMPTS, rows=CONTEXT),
     ],
     "/convoy.v1.PostprocessService/Postprocess": [
         stage_pb2.PostprocessRequest(stage="normalize", batch=VECTORS, rows=CONTEXT)
@@ -171,7 +224,16 @@ ANY = [(method, seed) for method, seeds in SEEDS.items() for seed in seeds]
 
 REPLIES = {
     f"/{service.full_name}/{method.name}": GetMessageClass(method.output_type)
-    for module in (pipeline_pb2, embedding_pb2, stage_pb2, relay_pb2, health_pb2, oip)
+    for module in (
+        captioning_pb2,
+        embedding_pb2,
+        generation_pb2,
+        health_pb2,
+        oip,
+        pipeline_pb2,
+        relay_pb2,
+        stage_pb2,
+    )
     for service in module.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 }
@@ -211,7 +273,7 @@ async def ask(channel: grpc.aio.Channel, mutant: Mutant) -> list[Code]:
             await stream.write(data)
             await stream.done_writing()
             raws += [raw async for raw in stream]
-        elif method.endswith(("/RunStream", "/InferStream")):
+        elif method.endswith("Stream"):
             raws += [raw async for raw in channel.unary_stream(method)(data, **given)]
         else:
             raws.append(await channel.unary_unary(method)(data, **given))

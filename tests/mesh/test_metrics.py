@@ -12,6 +12,7 @@ from convoy_services.cli import app
 from convoy_services.local.mesh import LocalMesh
 from convoy_services.telemetry.dashboard import queries
 from tests.mesh.prometheus import scraping
+from tests.mesh.test_captioning import PICTURES
 
 HERE = Path(__file__).parent
 
@@ -49,6 +50,8 @@ async def call_everything(client: Client) -> None:
         "shared": {"data": ["long enough"]},
         "reverse": {"words": [["a", "b"]]},
         "mean": {"points": [[[1.0, 2.0]]], "name": ["a"]},
+        "generation": {"prompt": ["a"], "max_tokens": [2]},
+        "captioning": {"image": [PICTURES[0]], "max_tokens": [2]},
     }
     assert set(rows) == set(await client.pipelines())
     for name, columns in rows.items():

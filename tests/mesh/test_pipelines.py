@@ -117,10 +117,12 @@ async def test_pipelines_describe_themselves(channel: grpc.aio.Channel) -> None:
     stub = pipeline_pb2_grpc.PipelineServiceStub(channel)
     listed = await stub.List(pb.ListRequest(), timeout=TIMEOUT)
     assert list(listed.pipelines) == [
+        "captioning",
         "echo",
         "embedding",
         "forgiving",
         "fussy",
+        "generation",
         "mean",
         "reverse",
         "shared",

@@ -9,7 +9,7 @@ import grpc
 import pytest
 from typer.testing import CliRunner
 
-from convoy import Batch, Client, ConvoyError, Tensor
+from convoy import Batch, Client, ConvoyError, Tensor, Timing
 from convoy.v1 import relay_pb2, relay_pb2_grpc
 from convoy.v1.pipeline_pb2 import RunRequest
 from convoy.wire import write_batch
@@ -138,3 +138,32 @@ async def test_the_last_requests_are_shown_without_a_collector(mesh: LocalMesh) 
     assert {span["service"] for span in spans} >= {"convoy/ingress", "convoy/reflect"}
     assert "PIPELINE_NOT_FOUND" in await asyncio.to_thread(show, failed, "--errors")
     assert "ms" in await asyncio.to_thread(show, "--slow")
+
+
+async def test_rows_that_stream_are_spans_of_their_own_requests(
+    mesh: LocalMesh, collector: Collector
+) -> None:
+    callers = dict(headers() for _ in range(8))
+    asked = {"max_tokens": 5, "ignore_eos": True}
+    timings = [Timing() for _ in callers]
+    async with Client(mesh.target) as client:
+        await asyncio.gather(
+            *(
+                client.generate("Return", sampling=asked, metadata=sent, timing=timing)
+                for sent, timing in zip(callers.values(), timings, strict=True)
+            )
+        )
+
+    def ours(spans: list[Span]) -> list[Span]:
+        return [span for span in spans if span.trace in callers]
+
+    def whole(spans: list[Span]) -> bool:
+        return Counter(span.name for span in ours(spans))["hop generate"] == len(callers)
+
+    spans = ours(await collector.until(whole))
+    servers = {s.id: s for s in spans if s.name == "convoy.v1.GenerationService/Generate"}
+    streams = [span for span in spans if span.name == "hop generate"]
+    assert {span.parent for span in streams} == set(servers)
+    assert {span.trace for span in streams} == set(callers)
+    for timing in timings:
+        assert "generate" in [entry.name for entry in timing]

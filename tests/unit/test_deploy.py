@@ -10,6 +10,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from convoy_gateway.settings import PREFIX, Settings, unknown
 from convoy_services.cli import app
 from convoy_services.cli.source import PACKAGED
 
@@ -52,14 +53,33 @@ def test_images_are_pinned_and_what_is_built_is_a_target_of_the_dockerfile(
             assert not service["image"].endswith(":latest")
 
 
-def test_the_image_has_no_rank_and_asks_for_its_health() -> None:
-    lines = (ROOT / "Dockerfile").read_text().splitlines()
-    target = lines[lines.index("FROM base AS mesh") :]
+@pytest.mark.parametrize(
+    ("name", "health"), [("mesh", '"convoy", "health"'), ("gateway", "/livez")]
+)
+def test_an_image_has_no_rank_and_asks_for_its_health(name: str, health: str) -> None:
+    target = stage(name)
     assert "USER convoy" in target
-    assert any(line.startswith("HEALTHCHECK") and '"convoy", "health"' in line for line in target)
-    [command] = [json.loads(line.removeprefix("CMD ")) for line in target if line.startswith("CMD")]
-    result = CliRunner().invoke(app, [*command, "--help"])
+    assert any(line.startswith("HEALTHCHECK") and health in line for line in target)
+
+
+def test_the_mesh_starts_by_a_command_that_there_is() -> None:
+    [command] = [line.removeprefix("CMD ") for line in stage("mesh") if line.startswith("CMD")]
+    result = CliRunner().invoke(app, [*json.loads(command), "--help"])
     assert result.exit_code == 0
+
+
+def test_the_gateways_settings_are_such(compose: dict[str, Any]) -> None:
+    [host] = [line.removeprefix("ENV ") for line in stage("gateway") if line.startswith("ENV")]
+    settings = compose["services"]["gateway"]["environment"] | dict([host.split("=", 1)])
+    assert unknown(settings) == []
+    fields = {name.removeprefix(PREFIX).lower(): value for name, value in settings.items()}
+    assert Settings(**fields).target == "mesh:9000"
+
+
+def stage(name: str) -> list[str]:
+    """Give the lines of one target of the Dockerfile."""
+    _, _, text = (ROOT / "Dockerfile").read_text().partition(f"FROM base AS {name}\n")
+    return text.partition("\nFROM ")[0].splitlines()
 
 
 @pytest.mark.parametrize(

@@ -9,26 +9,35 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from convoy_services.cli.look import Change
+from convoy_services.cli.look import Seen
+from convoy_services.local.state import DeploymentState
+from convoy_services.telemetry.look import Change
 
 BLOCKS = "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
 
 
-def screen(change: Change, rates: Mapping[str, Sequence[float]]) -> Group:
+def screen(seen: Seen, rates: Mapping[str, Sequence[float]]) -> Group:
     """Lay out pipelines, stages and deployments."""
-    state = change.now.state
+    change, state = seen
     age = timedelta(seconds=round(time.time() - state["since"]))
     head = Text.assemble(
         "mesh ", (state["name"], "bold"), f"  {state['state']}  up {age}  {state['target']}"
     )
-    return Group(head, "", _pipelines(change, rates), "", _stages(change), "", _deployments(change))
+    tables = (
+        _pipelines(change, state["pipelines"], rates),
+        _stages(change),
+        _deployments(change, state["deployments"]),
+    )
+    return Group(head, *(part for table in tables for part in ("", table)))
 
 
-def _pipelines(change: Change, rates: Mapping[str, Sequence[float]]) -> Table:
+def _pipelines(
+    change: Change, pipelines: Sequence[str], rates: Mapping[str, Sequence[float]]
+) -> Table:
     table = _table("pipeline", "req/s", "p50", "p99", "errors/s", "refused/s", "queue", "flying")
     table.add_column("rows a batch", justify="right")
     table.add_column("req/s")
-    for name in change.now.pipelines:
+    for name in pipelines:
         of = {"pipeline": name}
         every = change.rate("convoy_request_seconds_count", **of)
         good = change.rate("convoy_request_seconds_count", **of, code="OK")
@@ -70,11 +79,11 @@ def _stages(change: Change) -> Table:
     return table
 
 
-def _deployments(change: Change) -> Table:
+def _deployments(change: Change, deployments: Mapping[str, DeploymentState]) -> Table:
     table = _table("deployment", "slots")
     table.add_column("state")
     table.add_column("replicas")
-    for name, deployment in change.now.state["deployments"].items():
+    for name, deployment in deployments.items():
         slots = change.now.total("convoy_slots", deployment=name)
         busy = change.now.total("convoy_slots_busy", deployment=name)
         healthy = deployment["state"] == "HEALTHY"

@@ -18,6 +18,9 @@ from convoy_services.local.mesh import LocalMesh
 from convoy_services.local.state import MeshState
 from convoy_services.serve_config import RUNNING
 
+OWN = ("grpc", "gateway")
+"""Ports that have a line of their own."""
+
 
 def status(
     *,
@@ -48,9 +51,10 @@ def _show(state: MeshState) -> None:
     times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in state["start_s"].items())
     rows = {
         "gRPC": f"{state['target']} ({state['mode']})",
+        "HTTP": state["url"] or "no gateway",
         "pipelines": ", ".join(state["pipelines"]),
         "start": times,
-        "other ports": ", ".join(f"{k}={v}" for k, v in state["ports"].items() if k != "grpc"),
+        "other ports": ", ".join(f"{k}={v}" for k, v in state["ports"].items() if k not in OWN),
         "log": state["log"],
     }
     for what, value in rows.items():

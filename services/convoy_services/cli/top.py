@@ -15,7 +15,7 @@ from convoy_services.local.errors import MeshError
 from convoy_services.local.mesh import LocalMesh
 
 if TYPE_CHECKING:
-    from convoy_services.cli.look import Change
+    from convoy_services.cli.look import Seen
 
 KEPT = 30
 """Looks whose rates are drawn."""
@@ -34,23 +34,24 @@ def top(
     with suppress(KeyboardInterrupt):
         try:
             if once:
-                out.print(screen(next(_changes(name, every)), {}))
+                out.print(screen(next(_looks(name, every)), {}))
                 return
             with Live(console=out, screen=out.is_terminal, auto_refresh=False) as live:
-                for change in _changes(name, every):
-                    for pipeline in change.now.pipelines:
+                for seen in _looks(name, every):
+                    for pipeline in seen.state["pipelines"]:
                         of_one = rates.setdefault(pipeline, deque(maxlen=KEPT))
                         of_one.append(
-                            change.rate("convoy_request_seconds_count", pipeline=pipeline)
+                            seen.change.rate("convoy_request_seconds_count", pipeline=pipeline)
                         )
-                    live.update(screen(change, rates), refresh=True)
+                    live.update(screen(seen, rates), refresh=True)
         except MeshError as exc:
             fail(str(exc))
 
 
-def _changes(name: str, every: float) -> "Iterator[Change]":
+def _looks(name: str, every: float) -> "Iterator[Seen]":
     """Look again and again; raises MeshError where the mesh does not run."""
-    from convoy_services.cli.look import Change, Look
+    from convoy_services.cli.look import Seen, take
+    from convoy_services.telemetry.look import Change
 
     before = None
     while True:
@@ -58,12 +59,12 @@ def _changes(name: str, every: float) -> "Iterator[Change]":
         if mesh is None or not mesh.alive:
             raise MeshError(f"no mesh {name} is running")
         try:
-            now = Look.take(mesh)
+            now = take(mesh)
         except MeshError:  # the ingress that had the port has ended: another takes it
             if before is None:
                 raise
         else:
             if before:
-                yield Change(before, now)
+                yield Seen(Change(before, now), mesh.status())
             before = now
         time.sleep(every)

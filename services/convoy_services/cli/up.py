@@ -24,11 +24,17 @@ def up(
     name: MeshName = DEFAULT,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Where callers find it.")] = 9000,
     host: Annotated[
-        str, typer.Option(help="The interface of both ports; 0.0.0.0 for all.")
+        str, typer.Option(help="The interface of all three ports; 0.0.0.0 for all.")
     ] = "127.0.0.1",
     metrics_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Where Prometheus finds them; 0: a free one.")
     ] = 0,
+    http_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The gateway's port; 0: a free one.")
+    ] = 8080,
+    no_gateway: Annotated[
+        bool, typer.Option("--no-gateway", help="Without the HTTP gateway beside the mesh.")
+    ] = False,
     plain: Annotated[
         bool, typer.Option("--plain", help="Serve's default proxy instead of HAProxy.")
     ] = False,
@@ -57,6 +63,7 @@ def up(
             home=file.home,
             port=port,
             metrics_port=metrics_port,
+            gateway_port=None if no_gateway else http_port,
             host=host,
             plain=plain,
             detach=detach,
@@ -72,7 +79,8 @@ def _run(mesh: LocalMesh, *, detach: bool) -> None:
         stack.callback(mesh.stop)
         with err.status("starting"):
             _wait(mesh)
-        out.print(f"ready: gRPC on {mesh.target}", style="bold green")
+        http = f", HTTP on {mesh.url}" if mesh.url else ""
+        out.print(f"ready: gRPC on {mesh.target}{http}", style="bold green")
         if detach:
             stack.pop_all()
             return
@@ -100,7 +108,7 @@ def show(event: Event) -> None:
             for stage in event.stages:
                 where = "" if stage == event.deployment else f", in {event.deployment}"
                 _line(f"stage {stage}", event.seconds, times + where)
-        case Kind.RAY | Kind.SERVE:
+        case Kind.RAY | Kind.SERVE | Kind.GATEWAY:
             _line(event.kind.value.capitalize(), event.seconds)
         case Kind.READY:
             _line("all", event.seconds)

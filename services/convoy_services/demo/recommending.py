@@ -6,7 +6,6 @@ from collections import Counter
 from pathlib import Path
 
 import grpc
-from rich.progress import Progress, TaskID
 from rich.table import Table
 
 from convoy.v1 import recommendation_pb2 as pb
@@ -14,18 +13,10 @@ from convoy.v1.recommendation_pb2_grpc import RecommendationServiceStub
 from convoy_services.cli.console import out
 from convoy_services.cli.up import show
 from convoy_services.demo.clock import Clock
+from convoy_services.demo.recommender import KNOWN, Recommender
 from convoy_services.local.mesh import LocalMesh
-from convoy_services.recommendation.mesh import mesh_yaml
-from convoy_services.recommendation.model.version import Card
-from convoy_services.recommendation.store import open_store
-from convoy_services.recommendation.training.backfill import backfill
-from convoy_services.recommendation.training.log import Data, Things
-from convoy_services.recommendation.training.readers import read
-from convoy_services.recommendation.training.simulator import simulate
-from convoy_services.recommendation.training.train import train
+from convoy_services.recommendation.training.log import Things
 
-LOG = {"users": 400, "items": 1000, "impressions": 40_000, "days": 14, "seed": 0}
-KNOWN = (17, 42)
 NEW = 1_000_001
 """A user who is not in the log."""
 WATCHED = 6
@@ -38,50 +29,18 @@ TIMEOUT = 30.0
 def run() -> None:
     """Run it from start to end; a failure leaves no mesh behind."""
     clock = Clock()
-    with tempfile.TemporaryDirectory(prefix="convoy-demo-") as name:
-        folder = Path(name)
-        with clock.time("simulate a log"):
-            out.print("{impressions} impressions of {items} videos to {users} users".format(**LOG))
-            for _ in simulate(folder / "log", **LOG):
-                pass
-        with clock.time("train tower and rankers, quickly"):
-            data, text = _train(folder)
-        with (
-            clock.time("put its users into the feature store"),
-            open_store(_store(folder)) as store,
-        ):
-            for _ in backfill(data.log, store):
-                pass
-        mesh = LocalMesh.start(text, name="demo")
+    with tempfile.TemporaryDirectory(prefix="convoy-demo-") as folder:
+        made = Recommender.make(Path(folder), clock)
+        mesh = LocalMesh.start(made.config, name="demo")
         try:
             with clock.time("start the mesh"):
                 mesh.wait(show)
-            asyncio.run(_recommend(mesh.target, data.things, clock))
+            asyncio.run(_recommend(mesh.target, made.data.things, clock))
         finally:
             out.print("stopping the mesh")
             with clock.time("stop the mesh"):
                 mesh.stop()
     out.print(clock.table())
-
-
-def _store(folder: Path) -> str:
-    return f"sqlite:///{folder / 'events.db'}"
-
-
-def _train(folder: Path) -> tuple[Data, str]:
-    """Train a version; give the log and the mesh.yaml that serves the version."""
-    data = read(folder / "log")
-    with Progress(console=out, transient=True) as progress:
-        bars: dict[str, TaskID] = {}
-
-        def tell(stage: str, done: int, of: int) -> None:
-            if stage not in bars:
-                bars[stage] = progress.add_task(stage, total=of)
-            progress.update(bars[stage], completed=done)
-
-        version = train(data, folder / "models", quick=True, progress=tell)
-    text = mesh_yaml(folder / "models", _store(folder), Card.load(version))
-    return data, text
 
 
 async def _recommend(target: str, things: Things, clock: Clock) -> None:

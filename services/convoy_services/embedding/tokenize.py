@@ -24,11 +24,11 @@ class Tokenize(Preprocess):
     """Texts to the token ids that a model was trained on: text BYTES [] → input_ids INT64 [-1].
 
     Texts are UTF-8; a row that is not is refused alone. What exceeds ``max_tokens`` is cut off,
-    the special tokens counted in.
+    the special tokens counted in. ``tokens`` INT32 [] is how many are left.
     """
 
     consumes = Columns(text=Column("BYTES"))
-    produces = Columns(input_ids=Column("INT64", [-1]))
+    produces = Columns(input_ids=Column("INT64", [-1]), tokens=Column("INT32"))
 
     def __init__(self, *, model: str, max_tokens: int = 256) -> None:
         """Take a Hugging Face model by hub id or folder."""
@@ -45,14 +45,20 @@ class Tokenize(Preprocess):
         """Tokenize all texts at once."""
         texts, failures = _decode(batch["text"])
         ids = self._ids(texts)
+        tokens = [len(row) for row in ids]
         input_ids = Tensor(
             datatype=self.produces["input_ids"].datatype,
             rows=batch.rows,
             shape=(-1,),
             data=np.array([token for row in ids for token in row], np.int64),
-            splits=ascending([len(row) for row in ids]),
+            splits=ascending(tokens),
         )
-        return self.produces.pack(rows=batch.rows, failures=failures, input_ids=input_ids)
+        return self.produces.pack(
+            rows=batch.rows,
+            failures=failures,
+            input_ids=input_ids,
+            tokens=np.array(tokens, np.int32),
+        )
 
     def _ids(self, texts: list[str]) -> list[list[int]]:
         """Tokenize as much of each text as is kept: the tokenizer itself cuts when all is done."""

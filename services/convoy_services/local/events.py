@@ -14,6 +14,8 @@ class Kind(StrEnum):
     """Ray runs."""
     SERVE = "serve"
     """Serve runs, its proxies included."""
+    GATEWAY = "gateway"
+    """The gateway answers; the mesh behind it need not yet."""
     STAGE = "stage"
     """Every replica of a deployment is ready."""
     READY = "ready"

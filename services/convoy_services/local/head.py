@@ -2,7 +2,7 @@
 
 ``ray.init`` would also start a dashboard, an autoscaler and a log monitor, and wait for the
 first: 3.5 CPU seconds and 300 MB. Ray's own classes for its processes can do without;
-tests/mesh/test_up.py tells when they change.
+tests/local/test_up.py tells when they change.
 """
 
 import logging

@@ -51,6 +51,7 @@ class LocalMesh:
         home: Path | None = None,
         port: int = 0,
         metrics_port: int = 0,
+        gateway_port: int | None = None,
         host: str = LOOPBACK,
         plain: bool = False,
         detach: bool = False,
@@ -58,19 +59,19 @@ class LocalMesh:
         """Begin to start the mesh that ``config``, the text of a mesh.yaml, describes.
 
         ``home`` is the folder where stages are looked for besides the installed packages and
-        where relative paths begin; a port 0 takes a free one;
-        ``host`` is the interface where callers find the mesh; without ``detach`` the mesh ends
-        with this process. Raises MeshError where the name or the port is taken.
+        where relative paths begin; a port 0 takes a free one; without ``gateway_port`` there is no
+        gateway; ``host`` is the interface where callers find the mesh; without ``detach`` the mesh
+        ends with this process. Raises MeshError where the name or the port is taken.
         """
         state = _state(name)
         if (there := cls.find(name)) is not None:
             if there.alive:
                 raise MeshError(f"the mesh {name} already runs, on {there.target}")
             there.stop()
-        for wanted in filter(None, (port, metrics_port)):
+        for wanted in filter(None, (port, metrics_port, gateway_port)):
             if is_taken(wanted):
                 raise MeshError(f"port {wanted} is taken: stop what has it or choose another")
-        ports, claim = Ports.choose(port, metrics_port)
+        ports, claim = Ports.choose(port, metrics_port, gateway_port)
         settings = Settings(
             name=name,
             state=state,
@@ -127,6 +128,12 @@ class LocalMesh:
     def target(self) -> str:
         """What a gRPC client dials."""
         return self.settings.ports.target
+
+    @property
+    def url(self) -> str | None:
+        """Where HTTP callers find it, or None without a gateway."""
+        port = self.settings.ports.gateway
+        return None if port is None else f"http://{LOOPBACK}:{port}"
 
     @property
     def alive(self) -> bool:
@@ -222,6 +229,7 @@ class LocalMesh:
             state=told["state"],
             message=next((event.message for event in last), "") or message,
             target=self.target,
+            url=self.url,
             mode="plain" if settings.plain else "haproxy",
             since=settings.started,
             pid=self._supervisor.pid,
@@ -281,7 +289,7 @@ class LocalMesh:
         self.stop()
 
 
-_MILESTONES = (Kind.RAY, Kind.SERVE, Kind.READY)
+_MILESTONES = (Kind.RAY, Kind.SERVE, Kind.GATEWAY, Kind.READY)
 
 
 def _state(name: str) -> Path:

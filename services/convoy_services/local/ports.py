@@ -23,9 +23,13 @@ class Ports:
     """The first of the ports behind it: held by the supervisor, so that no two meshes share it."""
     metrics: int
     """Where Prometheus finds its metrics."""
+    gateway: int | None = None
+    """Where HTTP callers find it; None without a gateway."""
 
     @classmethod
-    def choose(cls, grpc: int, metrics: int = 0) -> tuple[Self, socket.socket]:
+    def choose(
+        cls, grpc: int, metrics: int = 0, gateway: int | None = None
+    ) -> tuple[Self, socket.socket]:
         """Choose ports that are free; 0 takes one of the block.
 
         The socket holds the block for as long as a process keeps it open. Raises OSError when
@@ -36,7 +40,12 @@ class Ports:
             with suppress(OSError):
                 claim.bind((LOOPBACK, block))
                 if not any(is_taken(port) for port in range(block + 1, block + SIZE)):
-                    ports = cls(grpc=grpc or block + 1, block=block, metrics=metrics or block + 7)
+                    ports = cls(
+                        grpc=grpc or block + 1,
+                        block=block,
+                        metrics=metrics or block + 7,
+                        gateway=block + 8 if gateway == 0 else gateway,
+                    )
                     return ports, claim
             claim.close()
         raise OSError(errno.EADDRINUSE, f"no {SIZE} ports in a row are free from {BLOCKS.start} on")
@@ -81,6 +90,7 @@ class Ports:
         return {
             "grpc": self.grpc,
             "metrics": self.metrics,
+            **({} if self.gateway is None else {"gateway": self.gateway}),
             "http": self.http,
             "haproxy_stats": self.haproxy_stats,
             "haproxy_metrics": self.haproxy_metrics,

@@ -11,6 +11,9 @@ from convoy_services.local.settings import MARK
 
 PROC = Path("/proc")
 
+MODULES = {"convoy_services.local.supervisor": "supervisor", "convoy_gateway": "gateway"}
+"""What programs are called that Python runs by these names."""
+
 
 @dataclass(frozen=True, slots=True)
 class Process:
@@ -55,7 +58,10 @@ class Process:
         first = words[0] if words else "?"
         if first.startswith("ray::"):
             return first.removeprefix("ray::").split(".")[0]
-        return "supervisor" if "convoy_services.local.supervisor" in words else Path(first).name
+        for module, name in MODULES.items():
+            if module in words:
+                return name
+        return Path(first).name
 
     @property
     def memory(self) -> int:

@@ -55,6 +55,11 @@ class Settings:
         return self.state / "supervisor.log"
 
     @property
+    def gateway_log(self) -> Path:
+        """What its gateway wrote."""
+        return self.state / "gateway.log"
+
+    @property
     def ray(self) -> Path:
         """Ray's own folder, logs of every process included."""
         return self.run / "ray"

@@ -42,6 +42,8 @@ class MeshState(TypedDict):
     message: str
     """Why it is dead, where it could tell, or why its last update failed."""
     target: str
+    url: str | None
+    """The gateway's; None without one."""
     mode: str
     """haproxy or plain."""
     since: float

@@ -24,6 +24,7 @@ from convoy_services.local import deployer, processes
 from convoy_services.local.balancer import Balancer
 from convoy_services.local.errors import MeshError, last_error
 from convoy_services.local.events import Event, Kind
+from convoy_services.local.gateway import Gateway
 from convoy_services.local.head import Head, start_head
 from convoy_services.local.processes import Process
 from convoy_services.local.settings import Settings
@@ -63,6 +64,9 @@ class _Supervisor:
         self._config = config
         self._mesh = mesh
         self._me = me
+        self._gateway = (
+            None if settings.ports.gateway is None else Gateway(settings, config.ingress.replicas)
+        )
         self._ready = False
         self._updating = asyncio.Lock()
 
@@ -82,6 +86,8 @@ class _Supervisor:
         with suppress(asyncio.CancelledError):
             await life
         loop.remove_reader(sys.stdin)
+        if self._gateway:
+            await self._gateway.stop()
         if self._ready:
             log.info("ending")
             await deployer.stop_serve()
@@ -100,20 +106,26 @@ class _Supervisor:
 
     async def _start(self) -> None:
         await asyncio.start_unix_server(self._tell, self._settings.control)
-        await asyncio.gather(self._start_serve(), self._deploy())
+        await asyncio.gather(self._start_serve(), self._deploy(), self._start_gateway())
         balancer = None if self._settings.plain else Balancer(self._settings, self._me)
         if balancer:
             await balancer.settle(self._config.ingress.replicas)
         await deployer.answer(self._settings.ports)
         self._event(Kind.READY, time.time() - self._settings.started)
         self._ready = True
-        if balancer:
-            await balancer.watch()
+        watchers = [thing.watch() for thing in (balancer, self._gateway) if thing]
+        await asyncio.gather(*watchers)
 
     async def _start_serve(self) -> None:
         began = time.monotonic()
         await asyncio.to_thread(deployer.start_serve, self._settings.ports, self._settings.host)
         self._event(Kind.SERVE, time.monotonic() - began)
+
+    async def _start_gateway(self) -> None:
+        if self._gateway:
+            began = time.monotonic()
+            await self._gateway.start()
+            self._event(Kind.GATEWAY, time.monotonic() - began)
 
     async def _deploy(self) -> None:
         cpus = self._config.ingress.cpus

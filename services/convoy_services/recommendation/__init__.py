@@ -1,6 +1,7 @@
 """Recommendation: features → recall → merge → rank → rerank; mesh.template.yaml wires them."""
 
 from convoy_services.recommendation.features import Features
+from convoy_services.recommendation.items import Items
 from convoy_services.recommendation.merge import Merge
 from convoy_services.recommendation.popular import RecallPopular
 from convoy_services.recommendation.rank import RankClick, RankDwell
@@ -11,6 +12,7 @@ from convoy_services.recommendation.similar import Similar
 
 __all__ = [
     "Features",
+    "Items",
     "Merge",
     "RankClick",
     "RankDwell",

@@ -6,6 +6,7 @@ Every label has few values: what a caller can make up is none of them.
 import os
 import time
 from asyncio import CancelledError
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from convoy_services.mesh.journey import Crossing, Journey
 from convoy_services.mesh.mesh import Mesh
 from convoy_services.mesh.plan import MeshPlan
 from convoy_services.mesh.request import Request
+from convoy_services.mesh.stream_status import StreamStatus
 
 SECONDS = (
     *(0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05),
@@ -149,6 +151,26 @@ SPECS = (
         "Rows sent after their cancellation had arrived: there must be none.",
         ("pipeline", "stage"),
     ),
+    Spec(
+        "counter",
+        "convoy_stream_messages",
+        "Messages with the results of a step of a streaming stage, for all rows of an ingress.",
+        ("deployment",),
+    ),
+    Spec("counter", "convoy_stream_results", "Results of rows in them.", ("deployment",)),
+    Spec("gauge", "convoy_stream_rows", "Rows under way that stream.", ("deployment",)),
+    Spec(
+        "gauge of one",
+        "convoy_engine_rows",
+        "Rows at a streaming stage's replicas, running or waiting for room.",
+        ("deployment", "state"),
+    ),
+    Spec(
+        "gauge of one",
+        "convoy_engine_blocks",
+        "Blocks of its replicas' caches, used or free.",
+        ("deployment", "state"),
+    ),
     Spec("gauge", "convoy_queue_rows", "Rows that wait.", ("pipeline",)),
     Spec("gauge", "convoy_queue_bytes", "Bytes that wait.", ("pipeline",)),
     Spec("gauge", "convoy_in_flight", "Batches under way.", ("pipeline",)),
@@ -164,7 +186,8 @@ def markdown() -> str:
     for spec in SPECS:
         name = f"{spec.name}_total" if spec.kind == "counter" else spec.name
         labels = ", ".join(spec.labels)
-        lines.append(f"| `{name}` | {spec.kind} | {labels} | {spec.help} |")
+        kind = spec.kind.partition(" ")[0]
+        lines.append(f"| `{name}` | {kind} | {labels} | {spec.help} |")
     return "\n".join(lines) + "\n"
 
 
@@ -222,7 +245,7 @@ class Metrics:
         self._child("convoy_batch_seconds", pipeline).observe(journey.landed - journey.left)
         self._child("convoy_rows", pipeline).inc(journey.rows)
         for crossing in journey.crossings:
-            self._crossed(pipeline, crossing)
+            self.streamed(pipeline, crossing)
         late = journey.late + sum(one.report.expired for one in journey.crossings)
         for count, name, *labels in (
             (journey.failed, "convoy_failed_rows"),
@@ -232,7 +255,8 @@ class Metrics:
             if count:
                 self._child(name, pipeline, *labels).inc(count)
 
-    def _crossed(self, pipeline: str, crossing: Crossing) -> None:
+    def streamed(self, pipeline: str, crossing: Crossing) -> None:
+        """Count what went over a hop: a batch, or a row whose results come piece by piece."""
         stage, report, carriage = crossing.hop, crossing.report, crossing.carriage
         self._child("convoy_hop_seconds", pipeline, stage).observe(crossing.seconds)
         if crossing.error:
@@ -265,9 +289,26 @@ class Metrics:
             self._child("convoy_queue_bytes", name).set(pipeline.waiting_bytes)
             self._child("convoy_in_flight", name).set(pipeline.in_flight)
             self._child("convoy_ready", name).set(pipeline.ready)
+        for name, streams in mesh.streams.items():
+            self._child("convoy_stream_rows", name).set(streams.under_way)
+            messages, results = streams.counted()
+            self._child("convoy_stream_messages", name).inc(messages)
+            self._child("convoy_stream_results", name).inc(results)
+            self._engine(name, streams.statuses)
         for name, slots in mesh.slots.items():
             self._child("convoy_slots", name).set(slots.capacity)
             self._child("convoy_slots_busy", name).set(slots.busy)
+
+    def _engine(self, deployment: str, statuses: Sequence[StreamStatus]) -> None:
+        """Add up what replicas do; every ingress knows it of all that it has a session with."""
+        free = sum(status.free_blocks for status in statuses)
+        for name, state, value in (
+            ("convoy_engine_rows", "running", sum(status.running for status in statuses)),
+            ("convoy_engine_rows", "waiting", sum(status.waiting for status in statuses)),
+            ("convoy_engine_blocks", "used", sum(status.blocks for status in statuses) - free),
+            ("convoy_engine_blocks", "free", free),
+        ):
+            self._child(name, deployment, state).set(value)
 
     def _child(self, name: str, *labels: str) -> Any:
         """Give the series of a metric with these labels; looking it up anew costs more."""
@@ -291,8 +332,10 @@ def _metric(spec: Spec, registry: CollectorRegistry) -> Any:
             return Histogram(*common, registry=registry, buckets=spec.buckets)
         case "counter":
             return Counter(*common, registry=registry)
-        case _:
+        case "gauge":
             return Gauge(*common, registry=registry, multiprocess_mode="livesum")
+        case _:  # every ingress has the same to tell
+            return Gauge(*common, registry=registry, multiprocess_mode="livemax")
 
 
 def _code(error: BaseException) -> Code:

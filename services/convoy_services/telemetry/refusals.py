@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 
 from convoy import ConvoyError
-from convoy_services.mesh.journey import Journey
+from convoy_services.mesh.journey import Crossing, Journey
 from convoy_services.mesh.request import Request
 from convoy_services.mesh.trace import trace_id
 
@@ -53,4 +53,7 @@ class Refusals:
         told.at, told.since = now, 0
 
     def landed(self, pipeline: str, journey: Journey) -> None:
+        """Let it pass."""
+
+    def streamed(self, pipeline: str, crossing: Crossing) -> None:
         """Let it pass."""

@@ -28,7 +28,7 @@ SECOND = 1_000_000
 
 TOGETHER = {
     **dict.fromkeys(("tokenize", "normalize"), "encode"),
-    **dict.fromkeys(("recall_covisit", "recall_text", "similar"), "recall_popular"),
+    **dict.fromkeys(("recall_covisit", "recall_text", "similar", "items"), "recall_popular"),
     "record_redis": "features_redis",
 }
 """What no test kills shares a replica: each takes two seconds of a core to start."""

@@ -17,7 +17,7 @@ from convoy.v1 import recommendation_pb2 as pb
 from convoy.v1.recommendation_pb2_grpc import RecommendationServiceStub
 from convoy_services.local.mesh import LocalMesh
 from convoy_services.recommendation.model.version import Card
-from tests.mesh import faults
+from tests.local import faults
 from tests.mesh.calls import TIMEOUT, details
 from tests.mesh.recommendation.raising_click import UNLUCKY
 from tests.redis_server import RedisServer

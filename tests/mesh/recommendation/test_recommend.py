@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import grpc
 import pytest
@@ -12,6 +13,7 @@ from convoy.v1 import recommendation_pb2 as pb
 from convoy.v1.recommendation_pb2_grpc import RecommendationServiceStub
 from convoy_services.local.mesh import LocalMesh
 from convoy_services.recommendation.model.catalogue import Catalogue
+from convoy_services.recommendation.model.titles import Titles
 from tests.mesh.calls import TIMEOUT, details
 
 KNOWN, NEW = 5, 999_999
@@ -139,6 +141,22 @@ async def test_a_stream_without_its_last_message_is_aborted_and_keeps_what_came(
     assert 17 not in ids(response)
 
 
+async def test_events_may_come_in_one_message(stub: Stub) -> None:
+    user = 52
+    clicks = [pb.Event(user_id=user, item_id=i, kind=pb.EVENT_KIND_CLICK) for i in range(20)]
+    response = await stub.RecordEventBatch(
+        pb.RecordEventBatchRequest(events=clicks), timeout=TIMEOUT
+    )
+    assert response.recorded == 20
+    later = await stub.Recommend(ask(user_id=user, limit=100), timeout=TIMEOUT)
+    assert not set(range(20)) & set(ids(later))
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.RecordEventBatch(
+            pb.RecordEventBatchRequest(events=[*clicks, pb.Event(user_id=user)]), timeout=TIMEOUT
+        )
+    assert [v.field for v in details(caught.value).violations] == ["events[20].kind"]
+
+
 async def test_many_streams_keep_every_event(recommender: LocalMesh, stub: Stub) -> None:
     async def requests(user: int) -> AsyncIterator[pb.RecordEventsRequest]:
         for item in range(20):
@@ -168,6 +186,30 @@ async def test_there_is_nothing_like_an_item_that_there_is_not(stub: Stub) -> No
         await stub.SimilarItems(pb.SimilarItemsRequest(item_id=10**9, limit=5), timeout=TIMEOUT)
     assert details(caught.value).reason == "ITEM_NOT_FOUND"
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_items_are_described_in_the_order_of_the_request(
+    stub: Stub, repository: Path, catalogue: Catalogue
+) -> None:
+    titles = Titles.load(repository / "1", len(catalogue)).texts.strings()
+    wanted = [17, 10**9, 3, 17, *range(1, 301)]
+    response = await stub.DescribeItems(pb.DescribeItemsRequest(item_ids=wanted), timeout=TIMEOUT)
+    assert [item.item_id for item in response.items] == [i for i in wanted if i != 10**9]
+    assert all(titles)
+    for item, row in zip(
+        response.items, catalogue.find([i.item_id for i in response.items]), strict=True
+    ):
+        assert item.title == titles[row]
+        assert item.category == catalogue.categories[catalogue.category[row]]
+        assert item.seconds == catalogue.seconds[row]
+
+
+async def test_items_that_are_none_are_named_on_the_wire(stub: Stub) -> None:
+    request = pb.DescribeItemsRequest(item_ids=[1, 2, 3, -4])
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.DescribeItems(request, timeout=TIMEOUT)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert [v.field for v in details(caught.value).violations] == ["item_ids[3]"]
 
 
 async def test_requests_travel_together_and_do_not_change_each_other(

@@ -10,7 +10,12 @@ import grpc
 from convoy import Batch, ConvoyError, Tensor
 from convoy.client.retry import Retry
 from convoy.status import to_status
-from convoy.v1 import embedding_pb2_grpc, pipeline_pb2_grpc
+from convoy.v1 import (
+    captioning_pb2_grpc,
+    embedding_pb2_grpc,
+    generation_pb2_grpc,
+    pipeline_pb2_grpc,
+)
 from convoy.v1 import pipeline_pb2 as pb
 from convoy.wire import read_batch, write_batch
 
@@ -26,7 +31,11 @@ Embeddings = embedding_pb2_grpc.EmbeddingServiceServicer
 
 @asynccontextmanager
 async def serving(
-    pipelines: object | None = None, embeddings: object | None = None, port: int = 0
+    pipelines: object | None = None,
+    embeddings: object | None = None,
+    port: int = 0,
+    generation: object | None = None,
+    captioning: object | None = None,
 ) -> AsyncIterator[str]:
     """Serve; gives HOST:PORT."""
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
@@ -34,6 +43,10 @@ async def serving(
         pipeline_pb2_grpc.add_PipelineServiceServicer_to_server(pipelines, server)
     if embeddings is not None:
         embedding_pb2_grpc.add_EmbeddingServiceServicer_to_server(embeddings, server)
+    if generation is not None:
+        generation_pb2_grpc.add_GenerationServiceServicer_to_server(generation, server)
+    if captioning is not None:
+        captioning_pb2_grpc.add_CaptioningServiceServicer_to_server(captioning, server)
     port = server.add_insecure_port(f"127.0.0.1:{port}")
     await server.start()
     try:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convoy import Code, ConvoyError
-from convoy.client.retry import RETRIED, Retrier, Retry
+from convoy.client.retry import Retrier, Retry
 from tests.unit.mesh.virtual_time import simulate
 
 BUSY = ConvoyError(Code.UNAVAILABLE, "busy")
@@ -41,15 +41,18 @@ class Script:
         return "done"
 
 
-@pytest.mark.parametrize("code", sorted(RETRIED))
-def test_what_may_pass_is_tried_again(code: Code) -> None:
-    script = Script([ConvoyError(code, "later")] * 3)
+@pytest.mark.parametrize(
+    "error", [BUSY, ConvoyError(Code.RESOURCE_EXHAUSTED, "full", retry_after=0.1)], ids=str
+)
+def test_what_may_pass_is_tried_again(error: ConvoyError) -> None:
+    script = Script([error] * 3)
     assert simulate(Retrier(Retry()).call(script, 30)) == "done"
     assert len(script.at) == 4
 
 
-@pytest.mark.parametrize("code", sorted(set(Code) - RETRIED - {Code.OK}))
+@pytest.mark.parametrize("code", sorted(set(Code) - {Code.OK, Code.UNAVAILABLE}))
 def test_what_will_not_pass_is_raised_at_once(code: Code) -> None:
+    """Too large a message was once sent again until the deadline: RESOURCE_EXHAUSTED."""
     script = Script([ConvoyError(code, "no")])
     with pytest.raises(ConvoyError) as caught:
         simulate(Retrier(Retry()).call(script, 30))

@@ -17,7 +17,7 @@ from tests.unit.client.fake import TIMEOUT, Echo, Pipelines, Waits, abort, part,
 
 
 def public(cls: type) -> set[str]:
-    return {name for name, value in vars(cls).items() if callable(value) and name[0] != "_"}
+    return {name for name, _ in inspect.getmembers(cls, callable) if name[0] != "_"}
 
 
 def test_it_has_every_method_of_the_client_with_its_arguments() -> None:

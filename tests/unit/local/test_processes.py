@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from convoy_services.local.processes import Process, members, session, sweep
+from convoy_services.local.processes import Process, kill, members, session, sweep
 from convoy_services.local.settings import MARK
 
 RUN = Path("/tmp/convoy-unit-test")
@@ -38,12 +38,9 @@ def family() -> Iterator[list[Process]]:
     )
     assert leader.stdout is not None
     pids = [leader.pid, *map(int, leader.stdout.readline().split())]
-    found = [Process.find(pid) for pid in pids]
-    yield [process for process in found if process is not None]
-    for pid in pids[1:]:
-        if Process.find(pid):
-            os.kill(pid, signal.SIGKILL)
-    leader.kill()
+    found = [process for process in map(Process.find, pids) if process is not None]
+    yield found
+    kill(found)  # and wait: what still ends bears the mark that the next test looks for
     leader.wait()
     leader.stdout.close()
 

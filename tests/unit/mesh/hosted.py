@@ -13,6 +13,7 @@ from convoy_services.mesh.context import NORMAL
 from convoy_services.mesh.hop import StageRequest, StageResponse
 from convoy_services.mesh.host import StageHost
 from convoy_services.mesh.mesh import Mesh
+from convoy_services.mesh.observer import NOBODY, Observer
 from convoy_services.mesh.plan import MeshPlan
 from convoy_services.mesh.request import Request
 
@@ -23,7 +24,7 @@ class HostLink:
 
     plan: MeshPlan
     deployment: str
-    ready: bool = True
+    replicas: int = 1
     seconds: float = 0.0
     error: Exception | None = None
     requests: list[StageRequest] = field(default_factory=list)
@@ -73,14 +74,14 @@ class Hosted:
     links: Mapping[str, HostLink]
 
     @classmethod
-    def of(cls, text: str, **seconds: float) -> "Hosted":
+    def of(cls, text: str, observer: Observer = NOBODY, **seconds: float) -> "Hosted":
         """Make the mesh of a configuration; ``seconds`` are those of each deployment's link."""
         # Two ingresses leave one slot to each: what waits travels as one batch.
         plan = graph.plan(parse(f"{text}\ningress: {{replicas: 2}}\n"))
         links = {
             name: HostLink(plan, name, seconds=seconds.get(name, 0.0)) for name in plan.deployments
         }
-        return cls(Mesh(plan, links), links)
+        return cls(Mesh(plan, links, observer=observer), links)
 
     async def ask(
         self, batch: Batch, pipeline: str = "p", timeout: float = 60.0, priority: int = NORMAL

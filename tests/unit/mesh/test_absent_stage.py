@@ -19,7 +19,7 @@ pipelines: {{p: {{steps: [{{stage: add}}], outputs: [y]}}}}
 """,
             add=100.0,
         )
-        hosted.links["add"].ready = False
+        hosted.links["add"].replicas = 0
         with pytest.raises(ConvoyError) as caught:
             await hosted.ask(numbers(1), timeout=10.0)
         error = caught.value

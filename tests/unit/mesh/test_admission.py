@@ -297,8 +297,8 @@ def test_what_cannot_be_in_time_when_its_turn_comes_is_refused() -> None:
         late = Request(inputs=numbers(1), deadline=0.5, priority=NORMAL)
         for one in (late, request(2)):
             queue.add(one)
-        for _ in range(EVIDENCE):
-            queue.pace.land(10, -1.0, 0.0, full=True)
+        for n in range(EVIDENCE):
+            queue.pace.land(10, n - EVIDENCE, n + 1 - EVIDENCE, full=True)
         pieces = queue.take(10, 1000)
         return taken(pieces), late.error, queue.rows
 

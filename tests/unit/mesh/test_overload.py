@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from convoy import Code, ConvoyError
+from convoy import Batch, Code, ConvoyError
 from convoy_services.mesh.context import BACKGROUND, NORMAL, URGENT
+from convoy_services.mesh.hop import StageRequest, StageResponse
 from convoy_services.mesh.mesh import Mesh
 from convoy_services.mesh.pace import BRIEF
 from convoy_services.mesh.plan import Limits
@@ -19,6 +20,7 @@ CAPACITY = 100.0
 """Rows a second that the slowest stage can do."""
 SECONDS = 8.0
 DEADLINE = 1.0
+STARTED = 8.0
 OVERHEAD = 0.1
 """Seconds that a batch takes, however small it is."""
 
@@ -152,3 +154,32 @@ def test_after_the_overload_everything_is_admitted_again() -> None:
         return seen
 
     assert simulate(scenario()).answered == 20
+
+
+class SlowStart(Stage):
+    """Answers nothing for a while, as long as its replica starts."""
+
+    async def call(self, request: StageRequest) -> StageResponse:
+        await asyncio.sleep(max(0.0, STARTED - asyncio.get_running_loop().time()))
+        return await super().call(request)
+
+
+def test_nothing_is_refused_for_a_slow_start() -> None:
+    """A new ingress took what waited for its first batches for all that the pipeline can do."""
+
+    seen = Seen()
+
+    async def scenario() -> None:
+        slow = SlowStart(lambda _: 1e-5, overhead=1e-3)
+        mesh = chain(stages() | {"encode": slow})
+        loop = asyncio.get_running_loop()
+
+        async def again(batch: Batch) -> None:
+            while loop.time() < STARTED + 1:
+                await ask(mesh, batch, 20)
+                seen.answered += 1
+
+        await asyncio.gather(*(again(rows(n)) for n in range(16)), again(rows(*range(500))))
+
+    simulate(scenario())
+    assert seen.answered > 20

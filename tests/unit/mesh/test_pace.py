@@ -71,6 +71,14 @@ def test_the_first_batches_may_be_slow(slow: int) -> None:
     assert pace.until_answer(500, 1.55) == pytest.approx(1.25 * 0.51)
 
 
+def test_batches_that_were_under_way_at_the_same_time_tell_of_one_moment() -> None:
+    """During a rolling update a new ingress refused requests that had 20 s left."""
+    pace = Pace()
+    for n in range(WINDOW):
+        pace.land(1, n / 100, 8 + n / 100, full=True)
+    assert pace.until_answer(500, 8.2) == 0
+
+
 def test_a_pipeline_that_takes_as_long_for_few_rows_as_for_many_is_not_taken_for_slow() -> None:
     pace, now = steady(full=False)
     for n in range(EVIDENCE):

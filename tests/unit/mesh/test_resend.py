@@ -23,7 +23,7 @@ pipelines: {{p: {{steps: [{{stage: s{more}}}], outputs: [y]}}}}
 class Dying:
     """A link whose first ``deaths`` calls take a second and find no replica."""
 
-    ready = True
+    replicas = 1
 
     def __init__(self, link: HostLink, deaths: int) -> None:
         self._link = link

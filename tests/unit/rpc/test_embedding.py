@@ -169,3 +169,19 @@ def test_a_text_that_fails_leaves_other_calls_alone(text: str) -> None:
     assert isinstance(good, pb.EmbedResponse)
     assert isinstance(bad, ConvoyError)
     assert isinstance(fine, pb.EmbedResponse)
+
+
+def test_a_call_may_name_its_pipeline(text: str) -> None:
+    other = "  raw: {steps: [{stage: vectors, from: [text], to: {pooled: e}}], outputs: "
+    (response,) = embed(
+        text + other + "{embedding: e}}\n", pb.EmbedRequest(texts=["abcz"], pipeline="raw")
+    )
+    assert list(response.embeddings[0].values) == vector("abcz")
+    assert not response.HasField("tokens")
+
+
+def test_a_pipeline_that_does_not_embed_is_refused(text: str) -> None:
+    other = "  raw: {steps: [{stage: vectors, from: [text]}], outputs: [pooled]}\n"
+    error = refused(text + other, pb.EmbedRequest(texts=["abcz"], pipeline="raw"))
+    assert (error.code, error.violations[0].field) == (Code.INVALID_ARGUMENT, "pipeline")
+    assert refused(text, pb.EmbedRequest(texts=["a"], pipeline="no")).code is Code.NOT_FOUND

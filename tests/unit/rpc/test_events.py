@@ -4,12 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from convoy import Batch, Code, ConvoyError, Datatype, Tensor
-from convoy.v1 import pipeline_pb2
+from convoy import Batch, Code, ConvoyError
 from convoy.v1 import recommendation_pb2 as pb
-from convoy.wire import read_batch, write_batch
 from convoy_services.rpc.call import Call
-from convoy_services.rpc.events import RUN, EventStream
+from convoy_services.rpc.events import RECORD, EventStream, to_batch
 
 CLICK, WATCH = pb.EVENT_KIND_CLICK, pb.EVENT_KIND_WATCH
 
@@ -22,18 +20,12 @@ class Keeps:
         self._failure = failure
 
     async def unary(self, method: str, request: bytes, call: Call) -> bytes:
-        assert method == RUN
-        run = pipeline_pb2.RunRequest.FromString(request)
-        assert run.pipeline == "events"
-        batch = read_batch(run.batch)
-        self.batches.append(batch)
-        kept = Tensor.pack([True] * batch.rows, Datatype.BOOL)
-        failures = {1: self._failure} if self._failure else {}
-        response = pipeline_pb2.RunResponse()
-        write_batch(
-            Batch(rows=batch.rows, columns={"kept": kept}, failures=failures), response.batch
-        )
-        return response.SerializeToString()
+        assert method == RECORD
+        events = pb.RecordEventBatchRequest.FromString(request).events
+        self.batches.append(to_batch(events))
+        if self._failure:
+            raise self._failure
+        return pb.RecordEventBatchResponse(recorded=len(events)).SerializeToString()
 
     def stream(self, method: str, request: bytes, call: Call) -> AsyncIterator[bytes]:
         raise AssertionError

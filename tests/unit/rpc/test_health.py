@@ -48,7 +48,7 @@ def statuses(change: Callable[[Hosted], object]) -> dict[str, int]:
 
 
 def lose(deployment: str) -> Callable[[Hosted], object]:
-    return lambda hosted: setattr(hosted.links[deployment], "ready", False)
+    return lambda hosted: setattr(hosted.links[deployment], "replicas", 0)
 
 
 def close(pipeline: str) -> Callable[[Hosted], object]:
@@ -131,7 +131,7 @@ def watched(name: str, *changes: Callable[[Hosted], object]) -> list[int]:
 
 def test_a_watcher_hears_of_changes_and_of_the_end() -> None:
     def find(hosted: Hosted) -> None:
-        hosted.links["add"].ready = True
+        hosted.links["add"].replicas = 1
 
     changes = (lose("other"), lose("add"), find)
     assert watched("pipeline/p", *changes) == [SERVING, NOT_SERVING, SERVING, NOT_SERVING]

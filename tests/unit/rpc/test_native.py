@@ -150,6 +150,7 @@ async def test_stopping_the_server_ends_idle_relay_streams(
     assert (await stream.read()).replies[0].id == 1
     async with asyncio.timeout(TIMEOUT):
         await server.stop(TIMEOUT)
+        assert (await stream.read()).leaving
         assert await stream.read() is grpc.aio.EOF
         assert await stream.code() is grpc.StatusCode.OK
 

@@ -1,6 +1,7 @@
 """What RecommendationService refuses, by field; what it answers is in tests/mesh."""
 
 import pytest
+import yaml
 
 from convoy import Code, ConvoyError
 from convoy.v1 import recommendation_pb2 as pb
@@ -15,10 +16,15 @@ from convoy_services.rpc.recommendation import CHANNELS, RecommendationServicer
 
 
 @pytest.fixture(scope="module")
-def servicer(tmp_path_factory: pytest.TempPathFactory) -> RecommendationServicer:
+def text(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The mesh.yaml that is written today."""
     repository = tmp_path_factory.mktemp("repository")
     (repository / "1").mkdir()
-    text = mesh_yaml(repository, "sqlite:///events.db", card())
+    return mesh_yaml(repository, "sqlite:///events.db", card())
+
+
+@pytest.fixture(scope="module")
+def servicer(text: str) -> RecommendationServicer:
     return RecommendationServicer(Mesh(plan(parse(text)), {}))
 
 
@@ -89,6 +95,37 @@ async def test_similar_items_refuses_what_is_no_item_and_no_limit(
     with pytest.raises(ConvoyError) as caught:
         await servicer.SimilarItems(pb.SimilarItemsRequest(**fields), Call())
     assert [violation.field for violation in caught.value.violations] == [named]
+
+
+@pytest.mark.parametrize(
+    ("ids", "named"),
+    [
+        ([5, 0, 3, -4, -1], "item_ids[3]"),
+        ([-(2**63)], "item_ids[0]"),
+        (range(1001), "item_ids"),
+    ],
+)
+async def test_describe_items_refuses_what_are_no_items_and_too_many(
+    servicer: RecommendationServicer, ids: list[int], named: str
+) -> None:
+    with pytest.raises(ConvoyError) as caught:
+        await servicer.DescribeItems(pb.DescribeItemsRequest(item_ids=ids), Call())
+    assert caught.value.code is Code.INVALID_ARGUMENT
+    assert [violation.field for violation in caught.value.violations] == [named]
+
+
+async def test_of_no_items_there_is_nothing_to_tell(servicer: RecommendationServicer) -> None:
+    assert not (await servicer.DescribeItems(pb.DescribeItemsRequest(), Call())).items
+
+
+async def test_a_mesh_that_was_written_before_has_nothing_that_describes_items(text: str) -> None:
+    config = yaml.safe_load(text)
+    for section in ("stages", "pipelines"):
+        del config[section]["items"]
+    servicer = RecommendationServicer(Mesh(plan(parse(yaml.safe_dump(config))), {}))
+    with pytest.raises(ConvoyError) as caught:
+        await servicer.DescribeItems(pb.DescribeItemsRequest(item_ids=[1]), Call())
+    assert (caught.value.code, caught.value.reason) == (Code.NOT_FOUND, "PIPELINE_NOT_FOUND")
 
 
 def test_every_channel_has_a_name_in_the_contract() -> None:

@@ -14,93 +14,7 @@ from convoy_services.rpc.call import Call
 from convoy_services.rpc.dispatch import Local
 from convoy_services.rpc.relay import Relay
 from tests.unit.mesh.virtual_time import simulate
-
-SLEEP = "/test.Service/Sleep"
-STREAM = "/convoy.v1.PipelineService/RunStream"
-
-
-class Dispatcher:
-    """Answers a number of seconds with it, after as many; a stream with each second."""
-
-    def __init__(self) -> None:
-        self.calls: list[Call] = []
-        self.begun: list[bytes] = []
-        self.cancelled: list[bytes] = []
-
-    async def unary(self, method: str, request: bytes, call: Call) -> bytes:
-        self.calls.append(call)
-        self.begun.append(request)
-        if request == b"refuse":
-            raise ConvoyError(Code.ABORTED, "no", "REFUSED", metadata={"k": "v"})
-        if request == b"explode":
-            raise RuntimeError("secret")
-        try:
-            await asyncio.sleep(float(request))
-        except asyncio.CancelledError:
-            self.cancelled.append(request)
-            raise
-        return request
-
-    async def stream(self, method: str, request: bytes, call: Call) -> AsyncIterator[bytes]:
-        try:
-            for n in range(int(request)):
-                await asyncio.sleep(1.0)
-                yield str(n).encode()
-            if request == b"2":
-                raise ConvoyError(Code.ABORTED, "no", "REFUSED")
-        except asyncio.CancelledError:
-            self.cancelled.append(request)
-            raise
-
-
-def start(call_id: int, request: bytes, method: str = SLEEP, **more: object) -> pb.RelayCall:
-    return pb.RelayCall(id=call_id, start=pb.RelayStart(method=method, request=request, **more))
-
-
-def cancel(call_id: int) -> pb.RelayCall:
-    return pb.RelayCall(id=call_id, cancel=pb.RelayCancel())
-
-
-class Client:
-    """A client's side of one stream."""
-
-    def __init__(self, relay: Relay) -> None:
-        self.messages: list[tuple[float, list[pb.RelayReply]]] = []
-        self._sent: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
-        self._running = asyncio.create_task(self._run(relay))
-
-    async def _requests(self) -> AsyncIterator[bytes]:
-        while (raw := await self._sent.get()) is not None:
-            if isinstance(raw, Exception):
-                raise raw
-            yield raw
-
-    async def _run(self, relay: Relay) -> None:
-        loop = asyncio.get_running_loop()
-        async for raw in relay.Relay(self._requests(), Call()):
-            response = pb.RelayResponse.FromString(raw)
-            self.messages.append((loop.time(), list(response.replies)))
-
-    def send(self, *calls: pb.RelayCall) -> None:
-        self._sent.put_nowait(pb.RelayRequest(calls=calls).SerializeToString())
-
-    def send_raw(self, raw: bytes | Exception) -> None:
-        self._sent.put_nowait(raw)
-
-    def close(self) -> None:
-        """Close the sending side."""
-        self._sent.put_nowait(None)
-
-    async def ended(self) -> None:
-        async with asyncio.timeout(600):
-            await self._running
-
-    def leave(self) -> None:
-        self._running.cancel()
-
-    @property
-    def replies(self) -> list[pb.RelayReply]:
-        return [reply for _, replies in self.messages for reply in replies]
+from tests.unit.rpc.relayed import STREAM, Client, Dispatcher, cancel, start
 
 
 def error(reply: pb.RelayReply) -> ConvoyError:
@@ -384,46 +298,19 @@ def test_a_transport_that_fails_ends_the_stream() -> None:
     assert simulate(scenario()) == [1]
 
 
-# Draining
+# Many calls on one request
 
 
-def test_draining_answers_open_calls_and_leaves_unread_ones_without_a_reply() -> None:
-    async def scenario() -> tuple[list[int], list[bytes], float]:
-        dispatcher = Dispatcher()
-        relay = Relay(dispatcher)
-        client = Client(relay)
-        client.send(start(1, b"3"), start(2, b"1"))
-        await asyncio.sleep(0.5)
-        relay.drain()
-        client.send(start(3, b"1"))
-        await client.ended()
-        ids = [reply.id for reply in client.replies]
-        return ids, dispatcher.begun, asyncio.get_running_loop().time()
+def test_the_calls_of_a_batch_are_answered_as_each_completes() -> None:
+    async def scenario() -> list[tuple[float, list[int]]]:
+        async def requests() -> AsyncIterator[bytes]:
+            calls = [start(1, b"3"), start(2, b"1"), start(3, b"refuse")]
+            yield pb.RelayBatchRequest(calls=calls).SerializeToString()
 
-    assert simulate(scenario()) == ([2, 1], [b"3", b"1"], 3.0)
+        loop, answers = asyncio.get_running_loop(), []
+        async for raw in Relay(Dispatcher()).RelayBatch(requests(), Call()):
+            replies = pb.RelayBatchResponse.FromString(raw).replies
+            answers.append((loop.time(), [reply.id for reply in replies]))
+        return answers
 
-
-def test_draining_ends_a_stream_that_is_idle() -> None:
-    async def scenario() -> float:
-        relay = Relay(Dispatcher())
-        clients = [Client(relay) for _ in range(3)]
-        await asyncio.sleep(1.0)
-        relay.drain()
-        for client in clients:
-            await client.ended()
-        return asyncio.get_running_loop().time()
-
-    assert simulate(scenario()) == 1.0
-
-
-def test_a_stream_that_begins_while_draining_ends_at_once() -> None:
-    async def scenario() -> tuple[list[bytes], list[pb.RelayReply]]:
-        dispatcher = Dispatcher()
-        relay = Relay(dispatcher)
-        relay.drain()
-        client = Client(relay)
-        client.send(start(1, b"1"))
-        await client.ended()
-        return dispatcher.begun, client.replies
-
-    assert simulate(scenario()) == ([], [])
+    assert simulate(scenario()) == [(0.0, [3]), (1.0, [2]), (3.0, [1])]

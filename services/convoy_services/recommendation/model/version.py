@@ -7,7 +7,8 @@ A version holds all that the stages need, so that models which belong together c
     vectors.npy        float32 [items, 64], of the tower    vectors.faiss   their index
     covisit.npz        what is watched after what
     tower.safetensors  click.safetensors  dwell.safetensors (the last where play times were known)
-    texts.faiss        the titles' index (where they were embedded)
+    titles.npz         the items' titles (where there are any)
+    texts.faiss        their index (where they were embedded)
 """
 
 import json

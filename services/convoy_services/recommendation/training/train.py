@@ -10,6 +10,7 @@ from convoy_services.recommendation.model.counters import numbers
 from convoy_services.recommendation.model.covisit import Covisit
 from convoy_services.recommendation.model.nearest import Nearest
 from convoy_services.recommendation.model.ranker import ClickNet, Clicks, Constant, Dwell, DwellNet
+from convoy_services.recommendation.model.titles import Titles
 from convoy_services.recommendation.model.tower import Tower, TowerNet
 from convoy_services.recommendation.model.version import Card, write_version
 from convoy_services.recommendation.training.card import readme
@@ -67,6 +68,8 @@ def train(
     def write(folder: Path) -> None:
         _write(folder, nets, models)
         task.sizes.save(folder)
+        if any(data.things.title):
+            Titles.of(data.things.title).save(folder)
         if text_model:
             embed_titles(folder, data.things, text_model, progress)
         card = Card(

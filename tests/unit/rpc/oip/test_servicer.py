@@ -338,7 +338,7 @@ def test_a_model_that_is_unloaded_admits_nothing_until_it_is_loaded() -> None:
 
 def test_a_model_without_replicas_is_not_ready() -> None:
     async def scenario(servicer: InferenceServicer, hosted: Hosted) -> Any:
-        hosted.links["add"].ready = False
+        hosted.links["add"].replicas = 0
         ready = await servicer.ModelReady(pb.ModelReadyRequest(name="p"), Call())
         return ready.ready, await index(servicer)
 

@@ -1,20 +1,17 @@
-"""What ``convoy top`` works out of two looks at the metrics."""
+"""What is worked out of two looks at the metrics."""
 
 import math
-from typing import Any
 
 import pytest
 
-from convoy_services.cli.look import Change, Look
-from convoy_services.cli.screen import BLOCKS, sparkline
+from convoy_services.telemetry.look import Change, Labels, Look
 
 OF = {"pipeline": "p"}
 
 
 def look(at: float, **series: float) -> Look:
     """Make a look at a histogram ``h`` by its buckets, and a counter ``c`` of two codes."""
-    state: Any = {}
-    labelled = {}
+    labelled: dict[str, dict[Labels, float]] = {}
     for key, value in series.items():
         name, _, label = key.partition("__")
         extra = {}
@@ -22,8 +19,8 @@ def look(at: float, **series: float) -> Look:
             extra = {"le": label.replace("_", ".").replace("inf", "+Inf")}
         elif label:
             extra = {"code": label}
-        labelled[name, frozenset((OF | extra).items())] = value
-    return Look(at, state, labelled)
+        labelled.setdefault(name, {})[frozenset((OF | extra).items())] = value
+    return Look(at, labelled)
 
 
 BEFORE = look(
@@ -67,9 +64,3 @@ def test_means_and_quantiles_are_of_what_came_between() -> None:
 
 def test_a_process_that_starts_anew_makes_no_negative_rate() -> None:
     assert Change(NOW, BEFORE).rate("c", **OF) == 0
-
-
-def test_a_sparkline_has_the_greatest_as_the_highest() -> None:
-    assert sparkline([0.0, 5.0, 10.0]) == f"{BLOCKS[0]}{BLOCKS[4]}{BLOCKS[7]}"
-    assert sparkline([]) == ""
-    assert sparkline([0.0]) == BLOCKS[0]

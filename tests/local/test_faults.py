@@ -9,9 +9,9 @@ import pytest
 from convoy import Client, Code
 from convoy_services.local.errors import DIED, MeshError
 from convoy_services.local.mesh import LocalMesh
-from tests.mesh import faults
+from tests.local import faults
+from tests.local.faults import Load, Report, config, failures, find, until
 from tests.mesh.conftest import START
-from tests.mesh.faults import Load, Report, config, failures, find, until
 
 pytestmark = pytest.mark.timeout(200)
 

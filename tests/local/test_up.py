@@ -106,7 +106,8 @@ class Up:
 @pytest.fixture(scope="module")
 def first(home: Path) -> Iterator[Up]:
     port = free_port()
-    result = convoy(home, "up", "--detach", "--name", "first", "--port", str(port))
+    ports = ("--port", str(port), "--http-port", "0")
+    result = convoy(home, "up", "--detach", "--name", "first", *ports)
     assert result.returncode == 0, result.stderr
     yield Up(port, result.stdout)
     convoy(home, "down", "--name", "first")
@@ -116,9 +117,38 @@ def test_up_writes_a_line_for_each_part_that_is_ready(first: Up) -> None:
     *parts, last = first.output.splitlines()
     names = [line.split()[1] for line in parts]
     assert (names[0], names[-1]) == ("Ray", "all")
-    assert sorted(names[1:-1]) == ["Serve", "stage"]  # they start beside each other
+    assert sorted(names[1:-1]) == ["Gateway", "Serve", "stage"]  # they start beside each other
     assert "✓ stage reflect " in first.output
-    assert last == f"ready: gRPC on {first.target}"
+    assert last == f"ready: gRPC on {first.target}, HTTP on {gateway(first)}"
+
+
+def test_the_gateway_answers_and_comes_back_when_it_is_killed(home: Path, first: Up) -> None:
+    ask(first)
+    mesh = LocalMesh.find("first")
+    assert mesh is not None
+    [process] = [p for p in mesh.members() if p.name == "gateway"]
+    os.kill(process.pid, signal.SIGKILL)
+    deadline = time.monotonic() + START
+    while True:
+        try:
+            ask(first)
+            break
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+def ask(first: Up) -> None:
+    """Have the gateway ask the mesh; raises OSError where it does not answer."""
+    with urlopen(f"{gateway(first)}/readyz", timeout=5) as answer:
+        assert json.load(answer) == {"status": "SERVING"}
+
+
+def gateway(first: Up) -> str:
+    mesh = LocalMesh.find("first")
+    assert mesh is not None
+    assert mesh.url
+    return mesh.url
 
 
 def test_status_tells_pipelines_deployments_and_processes(home: Path, first: Up) -> None:
@@ -232,9 +262,8 @@ def test_a_mesh_whose_ray_has_died_ends_and_says_so(home: Path) -> None:
 def foreground(home: Path, line: str) -> Iterator[tuple[subprocess.Popen[str], LocalMesh]]:
     """Run ``convoy up`` until it has written a line that begins so; kill it in the end."""
     command = [str(Path(sys.executable).with_name("convoy")), "up", "--plain", "--name", "front"]
-    up = subprocess.Popen(
-        [*command, "--port", str(free_port())], cwd=home, stdout=subprocess.PIPE, text=True
-    )
+    command += ["--no-gateway", "--port", str(free_port())]
+    up = subprocess.Popen(command, cwd=home, stdout=subprocess.PIPE, text=True)
     assert up.stdout is not None
     with up:
         try:
@@ -268,8 +297,8 @@ def test_a_mesh_in_the_foreground_does_not_outlive_its_command(home: Path) -> No
 
 
 def test_a_stage_that_does_not_load_ends_up_with_its_name_and_error(home: Path) -> None:
-    port = str(free_port())
-    result = convoy(home, "up", "broken.yaml", "--detach", "--name", "broken", "--port", port)
+    command = ("up", "broken.yaml", "--detach", "--name", "broken", "--no-gateway")
+    result = convoy(home, *command, "--port", str(free_port()))
     assert result.returncode == 1
     error = "error: stage reflect does not start: RuntimeError: no such weights; see "
     assert error in result.stderr

@@ -186,7 +186,11 @@ def find(mesh: LocalMesh, name: str) -> list[Process]:
 
 
 async def kill(mesh: LocalMesh, load: Load, name: str) -> float:
-    """Kill the newest process of this name; give the seconds until there is another."""
+    """Kill the newest process of this name; give the seconds until there is another.
+
+    One that was killed for an earlier fault may not be back: it is waited for.
+    """
+    await until(lambda: bool(find(mesh, name)))
     before = find(mesh, name)
     victim = max(before, key=lambda process: process.started)
     load.strike()
