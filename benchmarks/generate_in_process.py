@@ -1,24 +1,21 @@
 """A worker that generates without any server: the engine by itself, and ``model.generate``.
 
-``together`` gives the engine all prompts at once, again and again; ``first`` one after another,
-for the time to the first token; ``one_by_one`` has transformers' ``generate`` do one at a time.
+``together`` gives the engine all prompts at once, again and again; ``first`` one of them, for the
+time to the first token; ``one_by_one`` has transformers' ``generate`` do one at a time.
 """
 
 import os
-import statistics
 import sys
 import threading
 import time
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.prompts import CACHE, STREAMS, THREADS, TOKENS, prompts
+from benchmarks.prompts import CACHE, FEW, STREAMS, THREADS, TOKENS, prompts
 from benchmarks.worker import Line
 
 ENDS_WITHIN = 300.0
 """Seconds."""
-FEW = 8
-"""Tokens of a text of which only the first counts."""
 
 
 def main() -> None:
@@ -75,13 +72,9 @@ def main() -> None:
         tokens = waves * len(inputs) * TOKENS
         return {"rate": tokens / took, "engine_us": spent / tokens * 1e6}
 
-    def first(seconds: float) -> dict[str, float]:
-        firsts.clear()
-        start, n = time.perf_counter(), 0
-        while time.perf_counter() - start < seconds or not n:
-            generate([inputs[n % len(inputs)]], FEW)
-            n += 1
-        return {"p50_ms": statistics.median(firsts) * 1e3}
+    def first(text: int) -> dict[str, float]:
+        generate([inputs[text]], FEW)
+        return {"p50_ms": firsts.pop() * 1e3}
 
     model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype="float32")
 
@@ -100,8 +93,8 @@ def main() -> None:
             n += 1
         return {"rate": n * TOKENS / (time.perf_counter() - start)}
 
-    def answer(*, what: str, seconds: float) -> dict[str, Any]:
-        return {"together": together, "first": first, "one_by_one": one_by_one}[what](seconds)
+    def answer(*, what: str, **how: Any) -> dict[str, float]:
+        return {"together": together, "first": first, "one_by_one": one_by_one}[what](**how)
 
     line.say(prompt_tokens=[len(ids) for ids in inputs])
     line.serve(answer)

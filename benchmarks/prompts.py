@@ -7,6 +7,8 @@ from benchmarks.texts import texts
 STREAMS = 16
 TOKENS = 64
 """Of each text; none ends before."""
+FEW = 2
+"""Tokens of a text of which only the first counts."""
 THREADS = 1
 """Of the CPU, for whatever computes the model."""
 CACHE = 4096

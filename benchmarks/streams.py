@@ -7,7 +7,6 @@ import asyncio
 import itertools
 import statistics
 import time
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,39 +30,39 @@ class _Found:
     messages: int = 0
 
 
-async def measure(
-    *,
-    address: str,
-    streams: int,
-    tokens: int,
-    seconds: float,
-    application: str = "",
-    sampling: dict[str, Any],
-    **_: Any,
-) -> dict[str, float]:
-    """Load one contestant; each stream is of ``tokens`` tokens."""
-    import grpc
+class Load:
+    """Streams over channels that stay open from one question to the next."""
 
-    from convoy.v1 import generation_pb2 as pb
-    from convoy.v1 import generation_pb2_grpc as grpc_pb
+    def __init__(self) -> None:
+        self._texts = prompts()
+        self._stubs: dict[str, list[Any]] = {}
 
-    texts = prompts()
-    metadata = (("application", application),) if application else None
-    found = _Found()
-    number = itertools.count()
-    async with AsyncExitStack() as stack:
-        stubs = []
-        for _n in range(CHANNELS):
-            options = [("grpc.use_local_subchannel_pool", 1)]
-            channel = grpc.aio.insecure_channel(address, options=options)
-            await stack.enter_async_context(channel)
-            await channel.channel_ready()
-            stubs.append(grpc_pb.GenerationServiceStub(channel))
+    async def measure(
+        self,
+        *,
+        address: str,
+        streams: int,
+        tokens: int,
+        seconds: float,
+        text: int = 0,
+        application: str = "",
+        pipeline: str = "",
+        sampling: dict[str, Any],
+        **_: Any,
+    ) -> dict[str, float]:
+        """Load one contestant; ``tokens`` tokens a stream, ``text`` is the first prompt."""
+        from convoy.v1 import generation_pb2 as pb
+
+        stubs = await self._connect(address)
+        metadata = (("application", application),) if application else None
+        found = _Found()
+        number = itertools.count(text)
 
         async def stream() -> None:
             n = next(number)
             request = pb.GenerateStreamRequest(
-                text=texts[n % len(texts)],
+                text=self._texts[n % len(self._texts)],
+                pipeline=pipeline,
                 sampling=pb.SamplingParameters(max_tokens=tokens, **sampling),
             )
             start, first, count = time.perf_counter(), 0.0, 0
@@ -86,7 +85,22 @@ async def measure(
         while time.perf_counter() - start < seconds or not found.first:
             await asyncio.gather(*(stream() for _ in range(streams)))
         took, spent = time.perf_counter() - start, time.process_time() - spent
-    return _summary(found, len(found.first) * tokens, took, spent)
+        return _summary(found, len(found.first) * tokens, took, spent)
+
+    async def _connect(self, address: str) -> list[Any]:
+        import grpc
+
+        from convoy.v1 import generation_pb2_grpc as grpc_pb
+
+        if address not in self._stubs:
+            options = [("grpc.use_local_subchannel_pool", 1)]
+            channels = [
+                grpc.aio.insecure_channel(address, options=options) for _ in range(CHANNELS)
+            ]
+            for channel in channels:
+                await channel.channel_ready()
+            self._stubs[address] = [grpc_pb.GenerationServiceStub(channel) for channel in channels]
+        return self._stubs[address]
 
 
 def _summary(found: _Found, tokens: int, took: float, spent: float) -> dict[str, float]:
@@ -108,5 +122,7 @@ def _summary(found: _Found, tokens: int, took: float, spent: float) -> dict[str,
 
 if __name__ == "__main__":
     line = Line()
+    load = Load()
     line.say(ready=True)
-    line.serve(lambda **question: asyncio.run(measure(**question)))
+    with asyncio.Runner() as runner:
+        line.serve(lambda **question: runner.run(load.measure(**question)))

@@ -18,7 +18,7 @@ MOST = 1_000_000
 class Ticks(Streaming):
     """Counts from 0, one number a step: n INT64 [] → count INT64 [-1], last INT64 [].
 
-    A row for a negative number is refused. ``steps`` and ``held`` tell tests what it did.
+    A row for a negative number is refused. ``submitted`` and ``held`` tell tests what it did.
     """
 
     consumes = Columns(n=Column("INT64"))
@@ -31,12 +31,14 @@ class Ticks(Streaming):
         self._rows: dict[int, list[int]] = {}
         self._stop = threading.Event()
         self.broken = False
+        self.submitted = 0
 
     def open(self, emit: Callable[[Increment], None]) -> None:
         self._emit = emit
         threading.Thread(target=self._run, daemon=True).start()
 
     def submit(self, ids: Ids, batch: Batch) -> None:
+        self.submitted += len(ids)
         wanted = batch["n"].array
         if (wanted >= MOST).any():
             raise RuntimeError("secret: /etc/passwd")

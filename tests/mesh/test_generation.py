@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from convoy import Client, Code, ConvoyError
 from convoy.v1 import generation_pb2 as pb
-from convoy.v1 import generation_pb2_grpc
+from convoy.v1 import generation_pb2_grpc, stage_pb2
 from convoy_services.local.mesh import LocalMesh
 
 TIMEOUT = 60.0
@@ -171,6 +171,33 @@ async def test_logprobs_are_the_models_own(client: Client, model: Any) -> None:
         assert token.chosen.token_id == ids[n]
         assert token.chosen.logprob == pytest.approx(float(own[ids[n]]), abs=1e-4)
         assert [one.token_id for one in token.likeliest] == own.topk(3).indices.tolist()
+
+
+async def test_a_prompt_stage_beside_the_engine_does_the_same(client: Client) -> None:
+    pipelines = ("generation", "generation_ahead")
+    prompts = ["Return the", "One", [5, 6, 7]] * 4
+    asked = {**GREEDY, "max_tokens": 8}
+    there, here = [
+        await asyncio.gather(
+            client.chat(CHAT, sampling=asked, pipeline=pipeline),
+            *(client.generate(one, sampling=asked, pipeline=pipeline) for one in prompts),
+        )
+        for pipeline in pipelines
+    ]
+    for one, other in zip(there, here, strict=True):
+        assert completion(one).text == completion(other).text
+        assert completion(one).token_ids == completion(other).token_ids
+        assert one.usage == other.usage
+    with pytest.raises(ConvoyError) as caught:
+        await client.generate("word " * 2000, pipeline="generation_ahead")
+    assert [violation.field for violation in caught.value.violations] == ["text"]
+    with pytest.raises(ConvoyError) as caught:
+        await client.unary(
+            "/convoy.v1.PreprocessService/Preprocess",
+            stage_pb2.PreprocessRequest(stage="ahead"),
+            stage_pb2.PreprocessResponse,
+        )
+    assert caught.value.reason == "STAGE_STREAMS"
 
 
 REFUSED = [

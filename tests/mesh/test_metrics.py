@@ -51,6 +51,7 @@ async def call_everything(client: Client) -> None:
         "reverse": {"words": [["a", "b"]]},
         "mean": {"points": [[[1.0, 2.0]]], "name": ["a"]},
         "generation": {"prompt": ["a"], "max_tokens": [2]},
+        "generation_ahead": {"prompt": ["a"], "max_tokens": [2]},
         "captioning": {"image": [PICTURES[0]], "max_tokens": [2]},
     }
     assert set(rows) == set(await client.pipelines())

@@ -123,6 +123,7 @@ async def test_pipelines_describe_themselves(channel: grpc.aio.Channel) -> None:
         "forgiving",
         "fussy",
         "generation",
+        "generation_ahead",
         "mean",
         "reverse",
         "shared",

@@ -101,20 +101,20 @@ def _check_used(source: Source, problems: list[Problem]) -> None:
 def _check_streaming(
     source: Source, stages: Mapping[str, StagePlan], problems: list[Problem]
 ) -> None:
-    """Let a streaming stage share its deployment with nothing but the incremental behind it."""
+    """Let a streaming stage share its deployment with those that lead to it or stand behind it."""
     homes: dict[str, list[StagePlan]] = {}
     for stage in stages.values():
         homes.setdefault(stage.deployment, []).append(stage)
     for stage in stages.values():
-        beside = homes[stage.deployment]
-        alone = stage.incremental or (stage.streaming and stage.deployment == stage.name)
-        if any(other.streaming for other in beside):
-            if not alone:
-                streaming = next(other.name for other in beside if other.streaming)
-                message = f"{streaming} streams: only incremental stages are placed with it"
-                problems.append(source.problem(("stages", stage.name), message))
-        elif stage.incremental:
+        message = ""
+        streaming = [other.name for other in homes[stage.deployment] if other.streaming]
+        if not streaming and stage.incremental:
             message = "place it with the streaming stage that it stands behind: place_with: …"
+        elif stage.streaming and stage.deployment != stage.name:
+            message = "it streams: give it a deployment of its own"
+        elif streaming and stage.repository:
+            message = f"{streaming[0]} streams: a model with versions cannot be placed with it"
+        if message:
             problems.append(source.problem(("stages", stage.name), message))
 
 

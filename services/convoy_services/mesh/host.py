@@ -3,18 +3,14 @@
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import numpy as np
-from opentelemetry import propagate
-from opentelemetry.context import Context
 
 from convoy import Code, ConvoyError
 from convoy_services.mesh.codec import CODECS, Payload
-from convoy_services.mesh.executor import Executor
 from convoy_services.mesh.fault import fault
 from convoy_services.mesh.hop import StageReport, StageRequest, StageResponse
-from convoy_services.mesh.journey import Journey
+from convoy_services.mesh.inside import Inside
 from convoy_services.mesh.local import LocalStage
 from convoy_services.mesh.plan import HopPlan, StagePlan
 from convoy_services.mesh.replica import Replica
@@ -103,20 +99,14 @@ def _unloadable(version: str, stage: str, exc: Exception) -> ConvoyError:
 
 
 class _Shared:
-    """A hop of several steps, run without leaving the process."""
+    """A hop of several steps."""
 
     def __init__(self, pipeline: str, hop: HopPlan, stages: dict[str, LocalStage]) -> None:
         self._columns = hop.columns
-        inside = {step.name for step in hop.steps}
-        steps = [replace(step, after=step.after & inside) for step in hop.steps]
-        hops = [HopPlan.of(step, step.stage) for step in steps]
-        self._executor = Executor(pipeline, hops, stages)
+        self._inside = Inside(pipeline, hop.steps, stages)
 
     async def call(self, request: StageRequest) -> StageResponse:
-        journey = Journey(context=propagate.extract(request.trace, Context()))
-        table = await self._executor.run(
-            request.batch, request.rows, model_version=request.model_version, journey=journey
-        )
+        table, journey = await self._inside.run(request)
         reports = journey.reports.values()
         report = StageReport(
             queue_us=sum(r.queue_us for r in reports),

@@ -208,7 +208,7 @@ class Pipeline:
                 for piece in pieces:
                     piece.request.on_end.remove(abandon)
             if self._stream:
-                self._stream.begin(pieces, table, context)
+                self._stream.begin(pieces, table, context, journey.context)
             else:
                 self._deliver(pieces, table)
         except asyncio.CancelledError:

@@ -122,7 +122,7 @@ class HopPlan:
     @property
     def streaming(self) -> bool:
         """Whether its rows have many results each; it is then the pipeline's last."""
-        return self.steps[0].streaming
+        return any(step.streaming for step in self.steps)
 
     @classmethod
     def of(cls, step: StepPlan, link: str) -> Self:

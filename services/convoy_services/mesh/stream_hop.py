@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
+from opentelemetry.context import Context
 
 from convoy_services.mesh.admission import Piece
 from convoy_services.mesh.context import RowContext
@@ -16,7 +17,7 @@ from convoy_services.mesh.request import Request
 from convoy_services.mesh.streamed_row import StreamedRow
 from convoy_services.mesh.streams import Streams
 from convoy_services.mesh.table import Table
-from convoy_services.mesh.trace import stream_span
+from convoy_services.mesh.trace import headers, stream_span
 
 
 class StreamHop:
@@ -33,7 +34,9 @@ class StreamHop:
         self.names = _names(plan, hop)
         """The increments' column that each of the pipeline's outputs is."""
 
-    def begin(self, pieces: Sequence[Piece], table: Table, rows: RowContext) -> None:
+    def begin(
+        self, pieces: Sequence[Piece], table: Table, rows: RowContext, trace: Context
+    ) -> None:
         """Begin with the rows of a batch that have not failed; the others fail now."""
         sinks: list[StreamedRow] = []
         start = 0
@@ -56,6 +59,7 @@ class StreamHop:
                 stage=self._hop.steps[0].stage,
                 pipeline=self._plan.name,
                 step=self._hop.name,
+                trace=headers(trace),
                 rows=rows.take(index),
                 batch=outward(self._hop, table.inputs(self._hop.consumes, index)),
             )

@@ -1,12 +1,14 @@
-"""The Serve deployment that hosts a streaming stage, and the incremental ones placed with it."""
+"""The Serve deployment that hosts a streaming stage, and those that are placed with it."""
 
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import count
 
 import numpy as np
+from numpy.typing import NDArray
 
 from convoy import Batch, ConvoyError
 from convoy_services.mesh.codec import STREAM, write_news
@@ -14,6 +16,7 @@ from convoy_services.mesh.fault import fault
 from convoy_services.mesh.hop import StageRequest
 from convoy_services.mesh.increment import Ids, Increment
 from convoy_services.mesh.loaded import stage_class
+from convoy_services.mesh.local import LocalStage
 from convoy_services.mesh.plan import HopPlan, StagePlan
 from convoy_services.mesh.replica import Replica
 from convoy_services.mesh.request import expired
@@ -39,12 +42,19 @@ class StreamHost(Replica):
     def __init__(self, stages: Sequence[StagePlan], hops: Sequence[tuple[str, HopPlan]]) -> None:
         """Load ``stages``; ``hops`` are those that lead here, with their pipelines."""
         super().__init__(stages[0].deployment)
+        self._ahead: dict[str, LocalStage] = {}
         self._made: list[Stage] = []
         plans = {plan.name: plan for plan in stages}
         [plan] = [plan for plan in stages if plan.streaming]
-        made = {name: _make(plan) for name, plan in plans.items()}
+        made = {one.name: _make(one) for one in stages if one.streaming or one.incremental}
         self._made += made.values()
+        compute = ThreadPoolExecutor(1, thread_name_prefix="compute")
+        self._ahead |= {
+            name: LocalStage(one, compute) for name, one in plans.items() if name not in made
+        }
         with self.loading():
+            for before in self._ahead.values():
+                compute.submit(before.load).result()
             for stage in self._made:
                 stage.load()
                 stage.warm()
@@ -52,12 +62,14 @@ class StreamHost(Replica):
         assert isinstance(stage, Streaming)
         self._stage = stage
         behind = {name: one for name, one in made.items() if isinstance(one, Incremental)}
+        self._stage_name = plan.name
         self._alone = Alone(plan)
         self._tracks: dict[tuple[str, str], Track] = {
-            (pipeline, hop.name): Together(hop, plans, behind)
+            (pipeline, hop.name): Together(pipeline, hop, plans, self._ahead, behind)
             for pipeline, hop in hops
             if len(hop.steps) > 1
         }
+        self._preparing: set[asyncio.Task[None]] = set()
         self._keys = count(1)
         self._rows: dict[int, tuple[Session, int, Track]] = {}
         """Rows under way, by this replica's numbers: whose, its number there, its way."""
@@ -99,14 +111,18 @@ class StreamHost(Replica):
             self._drop(cancel, session)
 
     def check_health(self) -> None:
-        """Raise where the stage is dead, or TimeoutError where it hangs: Serve then replaces it."""
+        """Raise where the engine is dead, or a stage hangs: Serve then replaces the replica."""
         self._stage.check()
+        for stage in self._ahead.values():
+            stage.check()
         silent = time.monotonic() - self._heard
         if self._rows and silent > self._hangs_after:
             raise TimeoutError(f"the stage hangs: no step for {silent:.0f} s")
 
     def close(self) -> None:
         """Let go of what the stages hold."""
+        for before in self._ahead.values():
+            before.close()
         for stage in self._made:
             stage.close()
 
@@ -121,18 +137,57 @@ class StreamHost(Replica):
             return
         if not self._rows:
             self._heard = time.monotonic()
-        keys = [next(self._keys) for _ in index]
-        for key, row in zip(keys, rows.ids[index].tolist(), strict=True):
-            self._rows[key] = (session, row, track)
+        request = request.take(index)
+        ids = np.array([next(self._keys) for _ in index], np.uint64)
+        for key, row in zip(ids.tolist(), request.rows.ids.tolist(), strict=True):
+            self._rows[key] = (session, row, self._alone)  # its track knows nothing of it yet
             session.rows[row] = key
-        ids = np.array(keys, np.uint64)
+        if track.ahead:
+            preparing = asyncio.create_task(self._prepare(session, track, ids, request))
+            self._preparing.add(preparing)
+            preparing.add_done_callback(self._preparing.discard)
+        else:
+            self._submit(session, track, ids, request.batch)
+
+    async def _prepare(
+        self, session: Session, track: Track, ids: Ids, request: StageRequest
+    ) -> None:
+        """Take rows through the steps ahead, then begin with those that are still wanted."""
+        assert track.ahead
         try:
-            self._stage.submit(ids, track.begin(ids, request.batch.take(index)))
+            table, _ = await track.ahead.run(request, lambda: np.flatnonzero(~self._wanted(ids)))
         except Exception as exc:
-            error = fault(f"beginning with {request.stage}", exc, request.stage)
+            error = fault(f"preparing for {self._stage_name}", exc, self._stage_name)
+            self._give_up(session, ids, error)
+            return
+        for row, error in table.failures.items():
+            self._give_up(session, ids[row : row + 1], error)
+        index = np.flatnonzero(table.alive & self._wanted(ids))
+        if len(index):
+            batch = table.inputs(tuple(table.columns), index)
+            self._submit(session, track, ids[index], batch)
+
+    def _wanted(self, ids: Ids) -> NDArray[np.bool_]:
+        """Tell of each row whether it is still under way."""
+        return np.array([key in self._rows for key in ids.tolist()], np.bool_)
+
+    def _submit(self, session: Session, track: Track, ids: Ids, batch: Batch) -> None:
+        for key in ids.tolist():
+            self._rows[key] = (session, self._rows[key][1], track)
+        try:
+            self._stage.submit(ids, track.begin(ids, batch))
+        except Exception as exc:
             self._stage.cancel(ids)
-            self._forget(ids)
-            self._fail(session, rows.ids[index], error)
+            error = fault(f"beginning with {self._stage_name}", exc, self._stage_name)
+            self._give_up(session, ids, error)
+
+    def _give_up(self, session: Session, ids: Ids, error: ConvoyError) -> None:
+        """Fail rows of a session; those that are not under way any more are passed over."""
+        ids = ids[self._wanted(ids)]
+        rows = np.array([self._rows[key][1] for key in ids.tolist()], np.uint64)
+        self._forget(ids)
+        if len(rows):
+            self._fail(session, rows, error)
 
     def _fail(self, session: Session, ids: Ids, error: ConvoyError) -> None:
         failures = dict.fromkeys(range(len(ids)), error)

@@ -1,10 +1,12 @@
-"""The way of a pipeline's rows through a streaming stage and the incremental ones behind it."""
+"""The way of a pipeline's rows through a streaming stage and those that are placed with it."""
 
 from collections.abc import Mapping
 from typing import Protocol
 
 from convoy import Batch, ConvoyError, Tensor
 from convoy_services.mesh.increment import Ids, Increment
+from convoy_services.mesh.inside import Inside
+from convoy_services.mesh.local import LocalStage
 from convoy_services.mesh.plan import HopPlan, StagePlan, StepPlan
 from convoy_services.mesh.stage import Incremental
 
@@ -12,8 +14,11 @@ from convoy_services.mesh.stage import Incremental
 class Track(Protocol):
     """What is done with rows before the streaming stage begins with them, and with its results."""
 
+    ahead: Inside | None
+    """The steps before the streaming one, if there are any here."""
+
     def begin(self, ids: Ids, batch: Batch) -> Batch:
-        """Take new rows; gives the columns of the streaming stage."""
+        """Take new rows, with what the steps ahead gave; gives the streaming stage's columns."""
         ...
 
     def advance(self, increment: Increment) -> Increment:
@@ -27,6 +32,8 @@ class Track(Protocol):
 
 class Alone:
     """The streaming stage by itself."""
+
+    ahead: Inside | None = None
 
     def __init__(self, stage: StagePlan) -> None:
         """Lead through ``stage``."""
@@ -50,14 +57,22 @@ class Together:
     """A hop of several steps: columns are named as the pipeline does."""
 
     def __init__(
-        self, hop: HopPlan, plans: Mapping[str, StagePlan], stages: Mapping[str, Incremental]
+        self,
+        pipeline: str,
+        hop: HopPlan,
+        plans: Mapping[str, StagePlan],
+        ahead: Mapping[str, LocalStage],
+        behind: Mapping[str, Incremental],
     ) -> None:
-        """Lead through the steps of ``hop``; ``stages`` are the incremental ones by name."""
-        self._first, *behind = hop.steps
+        """Lead through the steps of ``hop``; ``ahead`` and ``behind`` are its stages by name."""
+        [self._first] = [step for step in hop.steps if step.streaming]
+        before = [step for step in hop.steps if step.stage in ahead]
+        self.ahead = Inside(pipeline, before, ahead) if before else None
         self._columns = tuple(hop.columns)
         self._alone = Alone(plans[self._first.stage])
-        self._behind = [(step, stages[step.stage]) for step in behind]
-        self._inside = {name for step in hop.steps for name in step.columns}
+        self._behind = [(step, behind[step.stage]) for step in hop.steps if step.stage in behind]
+        streamed = (self._first, *(step for step, _ in self._behind))
+        self._streamed = {name for step in streamed for name in step.columns}
 
     def begin(self, ids: Ids, batch: Batch) -> Batch:
         """Hand each incremental stage the columns that do not stream."""
@@ -65,7 +80,7 @@ class Together:
             taken = {
                 theirs: batch[ours]
                 for theirs, ours in step.consumes.items()
-                if ours not in self._inside
+                if ours not in self._streamed
             }
             for name, column in stage.consumes.items():
                 if name not in step.consumes and column.optional:

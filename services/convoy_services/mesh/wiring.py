@@ -215,6 +215,7 @@ class Wiring:
     def _check_streaming(self, ordered: list[_Draft], config: PipelineConfig) -> None:
         """Let a streaming step be the last but for the incremental ones that are placed with it."""
         streaming = [draft for draft in ordered if draft.stage.streaming]
+        self._check_ahead(ordered)
         if not streaming:
             for draft in ordered:
                 if draft.stage.incremental:
@@ -238,6 +239,21 @@ class Wiring:
             if self._producers.get(output, first.name) not in behind:
                 message = f"{first.name} streams: {output}, which is there before, is no output"
                 self._wrong((*self._path, "outputs"), message)
+
+    def _check_ahead(self, ordered: list[_Draft]) -> None:
+        """Let a step that is placed with a streaming one lead to it, and to nothing elsewhere."""
+        for draft in ordered:
+            home = self._stages.get(draft.stage.deployment)
+            if home is None or not home.streaming or draft.stage is home or draft.stage.incremental:
+                continue
+            placed = f"{draft.name} is placed with {home.name}, which streams"
+            readers = [other for other in ordered if draft.name in other.after]
+            if any(other.stage.deployment != home.name for other in readers):
+                self._wrong(draft.path, f"{placed}: only steps placed there may take what it gives")
+            elif not any(other.stage is home for other in ordered):
+                self._wrong(draft.path, f"{placed}: it needs a step of {home.name} after it")
+            if draft.config.when or draft.config.optional:
+                self._wrong(draft.path, f"{placed}: it is neither optional nor conditional")
 
     def _use(self, drafts: list[_Draft], config: PipelineConfig) -> None:
         """Check that every column has a reader, every output a writer, every gap a fallback."""

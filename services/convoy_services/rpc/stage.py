@@ -31,11 +31,14 @@ class _StageServicer:
     async def _run(self, message: Any, call: Call) -> Any:
         """Send a batch to the one stage that it names."""
         stage = self._stage(message)
-        if stage.streaming or stage.incremental:
-            way = "call InferStream" if stage.streaming else "it is not called alone"
-            raise ConvoyError(
-                Code.UNIMPLEMENTED, f"the stage {stage.name} streams: {way}", "STAGE_STREAMS"
-            )
+        if self._mesh.plan.deployments[stage.deployment].streaming:
+            told = f"the stage {stage.name} streams: call InferStream"
+            if not stage.streaming:
+                told = (
+                    f"the stage {stage.name} is placed with {stage.deployment}, which streams: "
+                    "it is not called alone"
+                )
+            raise ConvoyError(Code.UNIMPLEMENTED, told, "STAGE_STREAMS")
         alone = self._alone(stage, message, call)
         try:
             async with asyncio.timeout_at(call.deadline):

@@ -1,5 +1,6 @@
 """Small stages, to be named in the configurations of tests."""
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -69,6 +70,18 @@ class AddLater(Add):
     """Adds, in the compute thread."""
 
     offload = True
+
+
+class Gate(AddLater):
+    """Adds, once it is open."""
+
+    open: ClassVar[threading.Event] = threading.Event()
+    entered: ClassVar[threading.Event] = threading.Event()
+
+    def process(self, batch: Batch) -> Batch:
+        self.entered.set()
+        assert self.open.wait(20)
+        return super().process(batch)
 
 
 class Total(Postprocess):

@@ -29,6 +29,20 @@ pipelines:
       - {stage: ticks, from: [n]}
     outputs: {counted: count, last: last}
 """
+AHEAD = """
+stages:
+  gate: {class: "tests.unit.mesh.stages:Gate", place_with: ticks}
+  ticks: {class: "tests.mesh.streaming_stages:Ticks"}
+  say: {class: "tests.mesh.streaming_stages:Say", place_with: ticks}
+pipelines:
+  p:
+    steps:
+      - {stage: gate, from: {x: n}, to: {y: counted}}
+      - {stage: ticks, from: {n: counted}, to: {last: null}}
+      - {stage: say, from: [count, stop]}
+    outputs: [said, count]
+"""
+"""The same with a step before, in the same deployment."""
 UNAVAILABLE = ConvoyError(Code.UNAVAILABLE, "gone", "REPLICA_UNAVAILABLE")
 
 

@@ -236,6 +236,24 @@ REFUSED = {
         "      - {stage: odd, from: {x: last}}\n    outputs: [odd]\n",
         "only incremental stages come after it",
     ),
+    "a step placed with it, but nothing that streams": (
+        "pipelines:\n  p:\n    steps:\n      - {stage: here, from: [x]}\n    outputs: [y]\n",
+        "placed with ticks, which streams: it needs a step of ticks after it",
+    ),
+    "a step placed with it that leads elsewhere": (
+        "pipelines:\n  p:\n    steps:\n      - {stage: here, from: {x: n}}\n"
+        "      - {stage: odd, from: {x: y}}\n"
+        "      - {stage: ticks, from: {n: y}, to: {last: null}}\n"
+        "      - {stage: say, from: [count]}\n    outputs: [said]\n",
+        "only steps placed there may take what it gives",
+    ),
+    "a condition on a step placed with it": (
+        "pipelines:\n  p:\n    steps:\n"
+        "      - {stage: here, from: {x: n}, when: w, fallback: {y: 1}}\n"
+        "      - {stage: ticks, from: {n: y}, to: {last: null}}\n"
+        "      - {stage: say, from: [count]}\n    outputs: [said]\n",
+        "it is neither optional nor conditional",
+    ),
     "a condition": (
         "pipelines:\n  p:\n    steps:\n"
         "      - {stage: ticks, from: [n], to: {last: null}, when: w, fallback: {count: []}}\n"
@@ -248,7 +266,10 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_a_pipeline_that_streams_cannot_be(case: str) -> None:
     pipelines, message = REFUSED[case]
-    stages = MESH.partition("pipelines:")[0] + '  odd: {class: "tests.unit.mesh.stages:Odd"}\n'
+    stages = MESH.partition("pipelines:")[0] + (
+        '  odd: {class: "tests.unit.mesh.stages:Odd"}\n'
+        '  here: {class: "tests.unit.mesh.stages:Add", place_with: ticks}\n'
+    )
     with pytest.raises(ConfigError, match=message):
         graph.plan(parse(stages + pipelines))
 
@@ -256,8 +277,8 @@ def test_what_a_pipeline_that_streams_cannot_be(case: str) -> None:
 @pytest.mark.parametrize(
     ("stages", "message"),
     [
-        ('odd: {class: "tests.unit.mesh.stages:Odd", place_with: ticks}', "only incremental"),
         ('more: {class: "tests.mesh.streaming_stages:Say"}', "place_with"),
+        ('more: {class: "tests.mesh.streaming_stages:Ticks", place_with: ticks}', "of its own"),
     ],
 )
 def test_what_cannot_be_placed_with_a_streaming_stage(stages: str, message: str) -> None:
