@@ -1,6 +1,7 @@
 """vLLM's engine, and what it told."""
 
 import os
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,9 @@ MARKS = [
     pytest.mark.filterwarnings("default"),  # vLLM and its libraries warn of each other
 ]
 """What each of these tests needs."""
+NEW = 24
+"""Tokens after each of ``PROMPTS``."""
+PROMPTS = [random.Random(n).choices(range(3, 2000), k=1 + 17 * n) for n in range(12)]
 
 
 class VllmDriver(Driver):

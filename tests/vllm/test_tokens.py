@@ -1,41 +1,17 @@
 """What vLLM generates is what the model says, alone and in company."""
 
 import math
-import random
 import time
-from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, LlamaForCausalLM
+from transformers import LlamaForCausalLM
 
 from convoy import Code, ConvoyError
 from convoy_services.generation.engines.engine import Finish
-from tests.vllm.driver import MARKS, VllmDriver
+from tests.vllm.driver import MARKS, NEW, PROMPTS, VllmDriver
 
 pytestmark = MARKS
-
-NEW = 24
-PROMPTS = [random.Random(n).choices(range(3, 2000), k=1 + 17 * n) for n in range(12)]
-
-
-@pytest.fixture(scope="module")
-def model(causal_model: Path) -> LlamaForCausalLM:
-    return AutoModelForCausalLM.from_pretrained(causal_model)
-
-
-@pytest.fixture(scope="module")
-def expected(model: LlamaForCausalLM) -> list[list[int]]:
-    """Give what ``generate`` makes of the prompts, one at a time."""
-    made = []
-    for prompt in PROMPTS:
-        ids = torch.tensor([prompt])
-        whole = model.generate(
-            ids, attention_mask=torch.ones_like(ids), max_new_tokens=NEW, do_sample=False
-        )
-        made.append(whole[0, len(prompt) :].tolist())
-    assert len({tuple(one) for one in made}) == len(made)
-    return made
 
 
 def test_together_greedy_tokens_are_those_of_generate(
