@@ -28,6 +28,8 @@ PERIOD = 0.05
 """Seconds between two tokens of a stream where there is no model: about what ours here takes."""
 COMPANY = (16, 64)
 """Streams at once."""
+FIRSTS = 4 * STREAMS
+"""Texts a round of which the first token counts."""
 GREEDY = {"temperature": 0.0, "ignore_eos": True}
 
 Pids = dict[str, int]
@@ -157,7 +159,7 @@ def _with_model(folder: Path, rounds: int, seconds: float) -> tuple[Rounds, Roun
                 AHEAD: each(lambda text: load.ask(**case, text=text, pipeline="ahead")),
                 ENGINE: each(lambda text: inside.ask(what="first", text=text)),
             },
-            rounds * STREAMS,
+            rounds * FIRSTS,
         )
     return busy, first
 
