@@ -1,25 +1,29 @@
 """Pixels and questions to tokens, step by step."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convoy import Batch, ConvoyError
+from convoy import Batch
 from convoy.errors import invalid
-from convoy_services.generation.engines.engine import Prompt, StepOutput
-from convoy_services.generation.generate import Generate
-from convoy_services.generation.sampling import COLUMNS, Sampling, faults, read
+from convoy_services.generation.engines.engine import Prompt
+from convoy_services.generation.sampling import COLUMNS, Sampling
+from convoy_services.generation.writing import Writing
 from convoy_services.mesh.column import Column, Columns
 from convoy_services.mesh.increment import Ids
 
+_Inputs = tuple[NDArray[np.uint8], int, int, bytes]
+"""Pixels, height, width, question."""
 
-class Caption(Generate):
+
+class Caption(Writing):
     """Tells about images: pixels UINT8 [-1], height and width INT32 [], question BYTES [] → tokens.
 
     The pixels are as ``Decode`` gives them; the question is UTF-8, and where it is empty a caption
     is asked for. The columns of ``sampling`` and those of the tokens are as with ``Generate``, so
-    that its ``Detokenize`` goes behind it.
+    that the same ``Detokenize`` goes behind it.
     """
 
     consumes = Columns(
@@ -66,25 +70,23 @@ class Caption(Generate):
         self._engine.start(self._step)
 
     def submit(self, ids: Ids, batch: Batch) -> None:
-        """Hand rows to the engine; those that are refused, here or there, are emitted as failed."""
-        refused: list[StepOutput] = []
+        """Hand rows to the engine, as one batch where there is room; see Writing."""
+        with self._captions.together():
+            super().submit(ids, batch)
+
+    def inputs(self, batch: Batch) -> Sequence[_Inputs]:
+        """Give each row's pixels, height, width and question."""
         splits = batch["pixels"].splits
         assert splits is not None
         pixels = np.split(batch["pixels"].data, splits[1:-1])
-        height, width = batch["height"].array, batch["width"].array
-        questions = batch["question"].elements()
-        with self._captions.together():
-            for n, (id, sampling) in enumerate(zip(ids.tolist(), read(batch), strict=True)):
-                try:
-                    _check(sampling)
-                    image = _image(pixels[n], int(height[n]), int(width[n]))
-                    inputs = {"pixels": image, "question": _text(questions[n])}
-                    prompt = Prompt(id=id, input_ids=(), sampling=sampling, inputs=inputs)
-                    self._captions.submit(prompt)
-                except ConvoyError as error:
-                    refused.append(StepOutput(id=id, error=error))
-        if refused:
-            self._step(refused)
+        sizes = batch["height"].tolist(), batch["width"].tolist()
+        return list(zip(pixels, *sizes, batch["question"].elements(), strict=True))
+
+    def prompt(self, id: int, inputs: _Inputs, sampling: Sampling) -> Prompt:
+        """Ask about a row's image; raises ConvoyError INVALID_ARGUMENT where it is none."""
+        pixels, height, width, question = inputs
+        seen = {"pixels": _image(pixels, height, width), "question": _text(question)}
+        return Prompt(id=id, input_ids=(), sampling=sampling, inputs=seen)
 
 
 def _image(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
@@ -101,8 +103,3 @@ def _text(question: bytes) -> str:
     except UnicodeDecodeError as exc:
         told = f"the question is not UTF-8 at byte {exc.start}"
         raise invalid("question", told, reason="INVALID_UTF8") from exc
-
-
-def _check(sampling: Sampling) -> None:
-    if found := faults(sampling):
-        raise invalid(found[0].field, found[0].description, *found[1:])
