@@ -10,7 +10,7 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-from convoy import Batch, ConvoyError
+from convoy import Batch, Code, ConvoyError
 from convoy_services.mesh.codec import STREAM, write_news
 from convoy_services.mesh.fault import fault
 from convoy_services.mesh.hop import StageRequest
@@ -28,6 +28,8 @@ DEFAULT_TIMEOUT = 600.0
 """Seconds that a row has which names no deadline: only a stage called alone can have such."""
 
 
+MOST_AHEAD = 256 << 20
+"""Bytes of the rows that are in the steps ahead: more are refused, as nothing holds them back."""
 PERIOD = 0.5
 """Seconds without a step after which an ingress is told what the replica does, if that changed."""
 
@@ -70,6 +72,7 @@ class StreamHost(Replica):
             if len(hop.steps) > 1
         }
         self._preparing: set[asyncio.Task[None]] = set()
+        self._bytes_ahead = 0
         self._keys = count(1)
         self._rows: dict[int, tuple[Session, int, Track]] = {}
         """Rows under way, by this replica's numbers: whose, its number there, its way."""
@@ -138,11 +141,16 @@ class StreamHost(Replica):
         if not self._rows:
             self._heard = time.monotonic()
         request = request.take(index)
+        nbytes = request.batch.nbytes if track.ahead else 0
+        if nbytes and self._bytes_ahead + nbytes > MOST_AHEAD:
+            self._fail(session, request.rows.ids, _full(self._stage_name))
+            return
         ids = np.array([next(self._keys) for _ in index], np.uint64)
         for key, row in zip(ids.tolist(), request.rows.ids.tolist(), strict=True):
             self._rows[key] = (session, row, self._alone)  # its track knows nothing of it yet
             session.rows[row] = key
         if track.ahead:
+            self._bytes_ahead += nbytes
             preparing = asyncio.create_task(self._prepare(session, track, ids, request))
             self._preparing.add(preparing)
             preparing.add_done_callback(self._preparing.discard)
@@ -160,6 +168,8 @@ class StreamHost(Replica):
             error = fault(f"preparing for {self._stage_name}", exc, self._stage_name)
             self._give_up(session, ids, error)
             return
+        finally:
+            self._bytes_ahead -= request.batch.nbytes
         for row, error in table.failures.items():
             self._give_up(session, ids[row : row + 1], error)
         index = np.flatnonzero(table.alive & self._wanted(ids))
@@ -236,6 +246,11 @@ class StreamHost(Replica):
             tracks.setdefault(track, []).append(key)
         for track, gone in tracks.items():
             track.forget(np.array(gone, np.uint64))
+
+
+def _full(stage: str) -> ConvoyError:
+    told = f"too much waits already for {stage}"
+    return ConvoyError(Code.RESOURCE_EXHAUSTED, told, "STAGE_FULL", stage, retry_after=1.0)
 
 
 def _make(plan: StagePlan) -> Stage:

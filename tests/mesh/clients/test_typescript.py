@@ -11,6 +11,7 @@ import pytest
 
 from convoy_services.local.mesh import LocalMesh
 from tests.mesh.gateway.process import Gateway, gateway
+from tests.mesh.test_captioning import PICTURES
 
 ROOT = Path(__file__).parents[3]
 PACKAGE = ROOT / "clients" / "typescript"
@@ -61,6 +62,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(program, project)
     for place, snippet in enumerate(SNIPPETS):
         (project / f"snippet{place}.ts").write_text(snippet)
+    (project / "cat.jpg").write_bytes(PICTURES[0])
     (project / "tsconfig.json").write_text(json.dumps({"compilerOptions": COMPILER}))
     do(TOOLS / "tsc", cwd=project)
     return project

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from convoy import Code, ConvoyError
+from convoy_services.mesh import stream_host
 from tests.unit.mesh.stages import Gate
 from tests.unit.mesh.streamed import AHEAD, Streamed, until
 
@@ -117,6 +118,22 @@ async def test_a_session_that_ends_takes_the_rows_ahead_along(one: Streamed) -> 
     assert (await running).failures[0].code is Code.UNAVAILABLE
     await one.until_idle()
     Gate.open.set()
+
+
+async def test_more_than_there_is_room_for_ahead_is_refused(
+    one: Streamed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_host, "MOST_AHEAD", 40)  # two rows of two numbers, not three
+    Gate.open.clear()
+    waiting = asyncio.create_task(one.run(1, 2))
+    await entered()
+    refused = await one.run(3)
+    assert refused.failures[0].code is Code.RESOURCE_EXHAUSTED
+    assert refused.failures[0].retry_after
+    Gate.open.set()
+    assert not (await waiting).failures
+    assert not (await one.run(3)).failures
+    await one.until_idle()
 
 
 async def test_a_step_ahead_that_hangs_is_told_of(made: list[Streamed]) -> None:
