@@ -5,15 +5,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from convoy import Batch, ConvoyError, Tensor
-from convoy.tensor import ascending
+from convoy.tensor import Index, ascending
 from convoy_services.mesh.column import Column, Columns
-from convoy_services.mesh.stage import Preprocess
+from convoy_services.mesh.stage import Divisible, Preprocess
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Decode(Preprocess):
+SAME = 16
+"""Rows of one image in a part: as many as a call may ask for completions."""
+
+
+class Decode(Preprocess, Divisible):
     """Image files to pixels: image BYTES [] → pixels UINT8 [-1], height INT32 [], width INT32 [].
 
     The pixels of a row are those of its lines from the top, each three bytes: red, green, blue.
@@ -45,16 +49,30 @@ class Decode(Preprocess):
         self._limits = Limits(**self._max)
         self._decode = decode
 
+    def cut(self, batch: Batch) -> list[Index]:
+        """Cut into one image each, with some of the rows that have the same: those of one call."""
+        rows: dict[bytes, list[int]] = {}
+        for row, data in enumerate(batch["image"].elements()):
+            rows.setdefault(data, []).append(row)
+        return [
+            np.array(same[start : start + SAME])
+            for same in rows.values()
+            for start in range(0, len(same), SAME)
+        ]
+
     def process(self, batch: Batch) -> Batch:
-        """Decode one image after the other."""
+        """Decode one image after the other, each once."""
         failures: dict[int, ConvoyError] = {}
         images: list[NDArray[np.uint8]] = []
+        found: dict[bytes, NDArray[np.uint8] | ConvoyError] = {}
         for row, data in enumerate(batch["image"].elements()):
-            try:
-                images.append(self._decode(bytes(data), self._limits))
-            except ConvoyError as error:
-                failures[row] = error
-                images.append(np.zeros((0, 0, 3), np.uint8))
+            if data not in found:
+                found[data] = self._image(data)
+            image = found[data]
+            if isinstance(image, ConvoyError):
+                failures[row] = image
+                image = np.zeros((0, 0, 3), np.uint8)
+            images.append(image)
         pixels = Tensor(
             datatype=self.produces["pixels"].datatype,
             rows=batch.rows,
@@ -69,3 +87,9 @@ class Decode(Preprocess):
             height=np.array([image.shape[0] for image in images], np.int32),
             width=np.array([image.shape[1] for image in images], np.int32),
         )
+
+    def _image(self, data: bytes) -> "NDArray[np.uint8] | ConvoyError":
+        try:
+            return self._decode(data, self._limits)
+        except ConvoyError as error:
+            return error

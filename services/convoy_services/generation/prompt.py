@@ -8,10 +8,10 @@ import numpy as np
 
 from convoy import Batch, ConvoyError, Tensor
 from convoy.errors import invalid
-from convoy.tensor import ascending
+from convoy.tensor import Index, ascending
 from convoy_services.generation.model import limits, tokenizer
 from convoy_services.mesh.column import Column, Columns
-from convoy_services.mesh.stage import Preprocess
+from convoy_services.mesh.stage import Divisible, Preprocess
 
 LETTERS = 32
 """For each token that there is room for, how much of a text is looked at first."""
@@ -20,11 +20,14 @@ SAID = 200
 """Letters of a template's own words that a caller is told."""
 
 
+PART = 32 * 1024
+"""Bytes of the rows after which others get their turn."""
+
 SANITIZES = "sanitize_control_tokens"
 """The argument of a template, from transformers 5.20 on."""
 
 
-class Prompt(Preprocess):
+class Prompt(Preprocess, Divisible):
     """Makes token ids of one of a row's three: prompt, prompt_ids, or roles and contents.
 
     prompt BYTES [] is a text, prompt_ids INT64 [-1] are tokens, roles and contents BYTES [-1] the
@@ -81,6 +84,12 @@ class Prompt(Preprocess):
         if self._chats:
             self._row(b"", [], [b"user"], [b"Hello"])
 
+    def cut(self, batch: Batch) -> list[Index]:
+        """Cut neighbours into parts that take little time."""
+        sizes = sum(_bytes(batch[name]) for name in ("prompt", "prompt_ids", "contents"))
+        parts = np.cumsum(sizes) // PART
+        return np.split(np.arange(batch.rows), np.flatnonzero(np.diff(parts)) + 1)
+
     def process(self, batch: Batch) -> Batch:
         """Do each row by itself."""
         columns = [batch[name].tolist() for name in self.consumes]
@@ -108,7 +117,7 @@ class Prompt(Preprocess):
             if bool(prompt) + bool(prompt_ids) + messages != 1:
                 raise invalid("prompt", "give exactly one of a text, tokens, and messages")
             if messages:
-                field, ids = "messages", self._chat(roles, contents)
+                field, ids = "contents", self._chat(roles, contents)
             elif prompt:
                 field, ids = "prompt", self._text(prompt)
             else:
@@ -133,15 +142,15 @@ class Prompt(Preprocess):
         from jinja2 import TemplateError, TemplateRuntimeError
 
         if len(roles) != len(contents):
-            raise invalid("messages", f"there are {len(roles)} roles, {len(contents)} contents")
+            raise invalid("contents", f"there are {len(roles)} roles, {len(contents)} contents")
         if not self._chats:
             told = "the model has no chat template; give it a prompt"
-            raise invalid("messages", told, reason="NO_CHAT_TEMPLATE")
+            raise invalid("contents", told, reason="NO_CHAT_TEMPLATE")
         messages = [
-            {"role": _role(n, role), "content": _decode(f"messages[{n}].content", content)}
+            {"role": _role(n, role), "content": _decode(f"contents[{n}]", content)}
             for n, (role, content) in enumerate(zip(roles, contents, strict=True))
         ]
-        self._glance("messages", "\n".join(message["content"] for message in messages))
+        self._glance("contents", "\n".join(message["content"] for message in messages))
         if not self._sanitizes:
             self._refuse_special(messages)
         # What raises in the midst of a template says nothing that a caller understands, but for
@@ -154,12 +163,12 @@ class Prompt(Preprocess):
                 **self._sanitizes,
             )
         except (TemplateRuntimeError, TypeError, ValueError) as exc:
-            raise invalid("messages", "the model's chat template cannot take them") from exc
+            raise invalid("contents", "the model's chat template cannot take them") from exc
         except TemplateError as exc:
             if type(exc) is not TemplateError:
                 raise
             told = f"the model's chat template refuses them: {_short(str(exc))}"
-            raise invalid("messages", told) from exc
+            raise invalid("contents", told) from exc
         return cast(list[int], ids)
 
     def _refuse_special(self, messages: list[dict[str, str]]) -> None:
@@ -168,7 +177,7 @@ class Prompt(Preprocess):
             for token in self._special:
                 if token in message["content"]:
                     told = f"it holds the model's special token {token}"
-                    raise invalid(f"messages[{n}].content", told, reason="SPECIAL_TOKEN")
+                    raise invalid(f"contents[{n}]", told, reason="SPECIAL_TOKEN")
 
     def _encode(self, text: str, *, special: bool) -> list[int]:
         # Not verbose: what is too long is refused, and need not be logged.
@@ -194,6 +203,12 @@ class Prompt(Preprocess):
             raise invalid(field, f"token {max(ids)} is none of the model's {self._vocabulary}")
 
 
+def _bytes(tensor: Tensor) -> Index:
+    """Give the bytes of each row."""
+    ends = np.arange(tensor.rows + 1) if tensor.splits is None else tensor.splits
+    return np.diff(ends * tensor.data.itemsize if tensor.offsets is None else tensor.offsets[ends])
+
+
 def _decode(field: str, text: bytes) -> str:
     try:
         return text.decode()
@@ -203,9 +218,9 @@ def _decode(field: str, text: bytes) -> str:
 
 
 def _role(n: int, role: bytes) -> str:
-    word = _decode(f"messages[{n}].role", role)
+    word = _decode(f"roles[{n}]", role)
     if not 1 <= len(word) <= 64 or not word.replace("_", "").replace("-", "").isalnum():
-        raise invalid(f"messages[{n}].role", "take a word of 1 to 64 letters, digits, _ and -")
+        raise invalid(f"roles[{n}]", "take a word of 1 to 64 letters, digits, _ and -")
     return word
 
 

@@ -5,12 +5,14 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convoy import Batch, Code, ConvoyError
+from convoy import Batch, ConvoyError
+from convoy_services.mesh.ahead import Ahead
 from convoy_services.mesh.codec import STREAM, write_news
 from convoy_services.mesh.fault import fault
 from convoy_services.mesh.hop import StageRequest
@@ -22,14 +24,14 @@ from convoy_services.mesh.replica import Replica
 from convoy_services.mesh.request import expired
 from convoy_services.mesh.session import Session
 from convoy_services.mesh.stage import Incremental, Stage, Streaming
+from convoy_services.mesh.stream_status import StreamStatus
+from convoy_services.mesh.table import Table
 from convoy_services.mesh.track import Alone, Together, Track
 
 DEFAULT_TIMEOUT = 600.0
 """Seconds that a row has which names no deadline: only a stage called alone can have such."""
 
 
-MOST_AHEAD = 256 << 20
-"""Bytes of the rows that are in the steps ahead: more are refused, as nothing holds them back."""
 PERIOD = 0.5
 """Seconds without a step after which an ingress is told what the replica does, if that changed."""
 
@@ -44,18 +46,18 @@ class StreamHost(Replica):
     def __init__(self, stages: Sequence[StagePlan], hops: Sequence[tuple[str, HopPlan]]) -> None:
         """Load ``stages``; ``hops`` are those that lead here, with their pipelines."""
         super().__init__(stages[0].deployment)
-        self._ahead: dict[str, LocalStage] = {}
+        self._before: dict[str, LocalStage] = {}
         self._made: list[Stage] = []
         plans = {plan.name: plan for plan in stages}
         [plan] = [plan for plan in stages if plan.streaming]
         made = {one.name: _make(one) for one in stages if one.streaming or one.incremental}
         self._made += made.values()
         compute = ThreadPoolExecutor(1, thread_name_prefix="compute")
-        self._ahead |= {
+        self._before |= {
             name: LocalStage(one, compute) for name, one in plans.items() if name not in made
         }
         with self.loading():
-            for before in self._ahead.values():
+            for before in self._before.values():
                 compute.submit(before.load).result()
             for stage in self._made:
                 stage.load()
@@ -67,12 +69,11 @@ class StreamHost(Replica):
         self._stage_name = plan.name
         self._alone = Alone(plan)
         self._tracks: dict[tuple[str, str], Track] = {
-            (pipeline, hop.name): Together(pipeline, hop, plans, self._ahead, behind)
+            (pipeline, hop.name): Together(pipeline, hop, plans, self._before, behind)
             for pipeline, hop in hops
             if len(hop.steps) > 1
         }
-        self._preparing: set[asyncio.Task[None]] = set()
-        self._bytes_ahead = 0
+        self._ahead = Ahead()
         self._keys = count(1)
         self._rows: dict[int, tuple[Session, int, Track]] = {}
         """Rows under way, by this replica's numbers: whose, its number there, its way."""
@@ -96,7 +97,7 @@ class StreamHost(Replica):
             told = None
             while True:
                 increment = await session.news(PERIOD)
-                status = self._stage.status()
+                status = self._status()
                 if increment or status != told:
                     told = status
                     yield write_news(increment, status)
@@ -113,18 +114,23 @@ class StreamHost(Replica):
         if len(cancel):
             self._drop(cancel, session)
 
+    def _status(self) -> StreamStatus:
+        """Tell what the stage does; rows in the steps ahead wait for it, too."""
+        status = self._stage.status()
+        return replace(status, waiting=status.waiting + self._ahead.rows)
+
     def check_health(self) -> None:
         """Raise where the engine is dead, or a stage hangs: Serve then replaces the replica."""
         self._stage.check()
-        for stage in self._ahead.values():
+        for stage in self._before.values():
             stage.check()
         silent = time.monotonic() - self._heard
-        if self._rows and silent > self._hangs_after:
+        if len(self._rows) > self._ahead.rows and silent > self._hangs_after:
             raise TimeoutError(f"the stage hangs: no step for {silent:.0f} s")
 
     def close(self) -> None:
         """Let go of what the stages hold."""
-        for before in self._ahead.values():
+        for before in self._before.values():
             before.close()
         for stage in self._made:
             stage.close()
@@ -138,43 +144,34 @@ class StreamHost(Replica):
         index = np.flatnonzero(rows.deadlines > now)
         if not len(index):
             return
-        if not self._rows:
-            self._heard = time.monotonic()
         request = request.take(index)
-        nbytes = request.batch.nbytes if track.ahead else 0
-        if nbytes and self._bytes_ahead + nbytes > MOST_AHEAD:
-            self._fail(session, request.rows.ids, _full(self._stage_name))
-            return
         ids = np.array([next(self._keys) for _ in index], np.uint64)
+        if track.ahead:
+            done = partial(self._prepared, session, track, ids)
+            try:
+                self._ahead.begin(track.ahead, ids, request, done)
+            except ConvoyError as error:
+                self._fail(session, request.rows.ids, error)
+                return
         for key, row in zip(ids.tolist(), request.rows.ids.tolist(), strict=True):
             self._rows[key] = (session, row, self._alone)  # its track knows nothing of it yet
             session.rows[row] = key
-        if track.ahead:
-            self._bytes_ahead += nbytes
-            preparing = asyncio.create_task(self._prepare(session, track, ids, request))
-            self._preparing.add(preparing)
-            preparing.add_done_callback(self._preparing.discard)
-        else:
+        if not track.ahead:
             self._submit(session, track, ids, request.batch)
 
-    async def _prepare(
-        self, session: Session, track: Track, ids: Ids, request: StageRequest
+    def _prepared(
+        self, session: Session, track: Track, ids: Ids, outcome: Table | Exception
     ) -> None:
-        """Take rows through the steps ahead, then begin with those that are still wanted."""
-        assert track.ahead
-        try:
-            table, _ = await track.ahead.run(request, lambda: np.flatnonzero(~self._wanted(ids)))
-        except Exception as exc:
-            error = fault(f"preparing for {self._stage_name}", exc, self._stage_name)
+        """Begin with the rows that have passed the steps ahead and are still wanted."""
+        if isinstance(outcome, Exception):
+            error = fault(f"preparing for {self._stage_name}", outcome, self._stage_name)
             self._give_up(session, ids, error)
             return
-        finally:
-            self._bytes_ahead -= request.batch.nbytes
-        for row, error in table.failures.items():
+        for row, error in outcome.failures.items():
             self._give_up(session, ids[row : row + 1], error)
-        index = np.flatnonzero(table.alive & self._wanted(ids))
+        index = np.flatnonzero(outcome.alive & self._wanted(ids))
         if len(index):
-            batch = table.inputs(tuple(table.columns), index)
+            batch = outcome.inputs(tuple(outcome.columns), index)
             self._submit(session, track, ids[index], batch)
 
     def _wanted(self, ids: Ids) -> NDArray[np.bool_]:
@@ -182,6 +179,8 @@ class StreamHost(Replica):
         return np.array([key in self._rows for key in ids.tolist()], np.bool_)
 
     def _submit(self, session: Session, track: Track, ids: Ids, batch: Batch) -> None:
+        if len(self._rows) - self._ahead.rows == len(ids):  # it had nothing to do
+            self._heard = time.monotonic()
         for key in ids.tolist():
             self._rows[key] = (session, self._rows[key][1], track)
         try:
@@ -239,6 +238,7 @@ class StreamHost(Replica):
         self._forget(dropped)
 
     def _forget(self, keys: Ids) -> None:
+        self._ahead.forget(keys)
         tracks: dict[Track, list[int]] = {}
         for key in keys.tolist():
             session, row, track = self._rows.pop(key)
@@ -246,11 +246,6 @@ class StreamHost(Replica):
             tracks.setdefault(track, []).append(key)
         for track, gone in tracks.items():
             track.forget(np.array(gone, np.uint64))
-
-
-def _full(stage: str) -> ConvoyError:
-    told = f"too much waits already for {stage}"
-    return ConvoyError(Code.RESOURCE_EXHAUSTED, told, "STAGE_FULL", stage, retry_after=1.0)
 
 
 def _make(plan: StagePlan) -> Stage:

@@ -40,4 +40,4 @@ class CaptioningServicer:
         prompt = {"image": Tensor.texts([request.image])}
         if request.question:
             prompt["question"] = Tensor.texts([request.question])
-        return Completions(pipeline, prompt, request.sampling, call, {})
+        return Completions(pipeline, prompt, request.sampling, call, {"batch": "image"})

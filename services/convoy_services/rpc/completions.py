@@ -39,8 +39,8 @@ class Completions:
     ) -> None:
         """Ask ``pipeline`` to go on with ``prompt``, columns of one row.
 
-        ``fields`` are the caller's names of columns, for errors. Raises ConvoyError
-        INVALID_ARGUMENT.
+        ``fields`` are the caller's names of columns, and of ``batch``, for errors; what follows []
+        is only of entries. Raises ConvoyError INVALID_ARGUMENT.
         """
         plan = pipeline.plan
         settings = columns(sampling, plan)
@@ -115,7 +115,10 @@ class Completions:
         return timings
 
     async def _run(self) -> None:
-        result = await self._pipeline.run(self._request)
+        try:
+            result = await self._pipeline.run(self._request)
+        except ConvoyError as error:
+            raise _renamed(error, self._fields) from None
         if result.failures:
             raise _renamed(result.failures[min(result.failures)], self._fields)
 
@@ -168,16 +171,27 @@ def _tokens(ids: list[int], news: News) -> list[pb.GeneratedToken]:
     ]
 
 
+def _name(field: str, fields: Mapping[str, str]) -> str:
+    """Give the caller's name of a column, or of an entry of it."""
+    column, bracket, rest = field.partition("[")
+    if column in SAMPLED:
+        return f"sampling.{field}"
+    if column == "batch.rows":
+        return "sampling.n"
+    theirs, _, part = fields.get(column, column).partition("[]")
+    return theirs + bracket + rest + (part if bracket else "")
+
+
 def _renamed(error: ConvoyError, fields: Mapping[str, str]) -> ConvoyError:
     """Name faulty fields as the caller did: a stage names its own columns."""
-    violations = []
-    for violation in error.violations:
-        name, bracket, rest = violation.field.partition("[")
-        name = f"sampling.{name}" if name in SAMPLED else fields.get(name, name)
-        violations.append(Violation(name + bracket + rest, violation.description))
+    violations = [Violation(_name(v.field, fields), v.description) for v in error.violations]
+    message = error.message
+    if violations:
+        first, *more = violations
+        message = invalid(first.field, first.description, *more).message
     return ConvoyError(
         error.code,
-        error.message,
+        message,
         error.reason,
         error.stage,
         violations,

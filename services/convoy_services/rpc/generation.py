@@ -11,9 +11,18 @@ from convoy_services.rpc.call import Call
 from convoy_services.rpc.completions import Completions, generates
 
 FIELDS = {
-    "prompt": {"prompt": "text", "input_ids": "text"},
-    "prompt_ids": {"prompt_ids": "token_ids.ids", "input_ids": "token_ids.ids"},
-    "roles": {"input_ids": "messages"},
+    "prompt": {"batch": "text", "prompt": "text", "input_ids": "text"},
+    "prompt_ids": {
+        "batch": "token_ids.ids",
+        "prompt_ids": "token_ids.ids",
+        "input_ids": "token_ids.ids",
+    },
+    "roles": {
+        "batch": "messages",
+        "roles": "messages[].role",
+        "contents": "messages[].content",
+        "input_ids": "messages",
+    },
 }
 """By the prompt's first column, the contract's names of columns, where they differ."""
 

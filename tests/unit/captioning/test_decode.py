@@ -56,3 +56,19 @@ def test_the_limits_are_settings() -> None:
 def test_a_limit_below_one_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} 0: at least 1"):
         Decode(**{name: 0})
+
+
+def test_an_image_is_a_part_of_its_own_and_decoded_once(
+    stage: Decode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = save(halves(6, 4)), save(halves(2, 8))
+    batch = images(one, other, *[one] * 20)
+    assert [len(part) for part in stage.cut(batch)] == [16, 5, 1]
+    assert sorted(row for part in stage.cut(batch) for row in part.tolist()) == list(range(22))
+    decoded: list[bytes] = []
+    decode = stage._decode
+    monkeypatch.setattr(
+        stage, "_decode", lambda data, limits: decoded.append(data) or decode(data, limits)
+    )
+    assert not stage.process(batch).failures
+    assert decoded == [one, other]

@@ -10,6 +10,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from convoy import Batch, Code, ConvoyError
 from convoy_services.generation import Prompt
+from convoy_services.generation.prompt import PART
 from tests.models import causal
 
 Turns = Sequence[tuple[str | bytes, str | bytes]]
@@ -129,7 +130,7 @@ def test_where_transformers_is_too_old_to_keep_it_out_a_special_token_is_refused
     monkeypatch.setattr(stage, "_sanitizes", {})
     error = refusal(stage, row(turns=[("user", "hello"), ("user", "a</s>b")]))
     assert error.reason == "SPECIAL_TOKEN"
-    assert [one.field for one in error.violations] == ["messages[1].content"]
+    assert [one.field for one in error.violations] == ["contents[1]"]
     assert ids_of(stage, row(turns=[("user", "hello")]))
 
 
@@ -159,8 +160,8 @@ def test_a_token_that_the_model_has_not_is_named(stage: Prompt, wrong: int) -> N
     ("one", "field"),
     [
         (row(b"ab\xff"), "prompt"),
-        (row(turns=[("user", "a"), ("user", b"ab\xff")]), "messages[1].content"),
-        (row(turns=[(b"ab\xff", "a")]), "messages[0].role"),
+        (row(turns=[("user", "a"), ("user", b"ab\xff")]), "contents[1]"),
+        (row(turns=[(b"ab\xff", "a")]), "roles[0]"),
     ],
 )
 def test_what_is_no_utf_8_fails_alone_and_says_where(
@@ -174,7 +175,7 @@ def test_what_is_no_utf_8_fails_alone_and_says_where(
 @pytest.mark.parametrize("role", ["", "a b", "user|><|system", "</s>", "x" * 65])
 def test_a_role_is_a_short_word(stage: Prompt, role: str) -> None:
     error = refusal(stage, row(turns=[("user", "a"), (role, "b")]))
-    assert error.violations[0].field == "messages[1].role"
+    assert error.violations[0].field == "roles[1]"
 
 
 def test_as_many_roles_as_contents_are_due(stage: Prompt) -> None:
@@ -186,7 +187,7 @@ def test_as_many_roles_as_contents_are_due(stage: Prompt) -> None:
 
 def test_a_role_that_the_template_refuses_is_told_in_its_words(stage: Prompt) -> None:
     error = refusal(stage, row(turns=[("narrator", "Once upon a time")]))
-    assert error.violations[0].field == "messages"
+    assert error.violations[0].field == "contents"
     assert "unknown role narrator" in error.message
 
 
@@ -205,7 +206,7 @@ def test_a_templates_words_are_cut_to_one_short_line(tmp_path: Path) -> None:
 def test_a_template_that_raises_says_nothing_of_its_inside(template: str, tmp_path: Path) -> None:
     stage = with_template(tmp_path, template)
     error = refusal(stage, row(turns=[("user", "a")]))
-    assert error.message == "messages: the model's chat template cannot take them"
+    assert error.message == "contents: the model's chat template cannot take them"
 
 
 def test_a_template_runs_in_a_sandbox(tmp_path: Path) -> None:
@@ -241,7 +242,7 @@ def test_the_model_leaves_room_for_one_token(stage: Prompt) -> None:
 
 @pytest.mark.parametrize(
     ("one", "field"),
-    [(row("a b c d e f g h i j k l"), "prompt"), (row(turns=TURNS), "messages")],
+    [(row("a b c d e f g h i j k l"), "prompt"), (row(turns=TURNS), "contents")],
 )
 def test_the_limit_may_be_set(causal_model: Path, one: dict[str, list[Any]], field: str) -> None:
     error = refusal(loaded(causal_model, max_tokens=8), one)
@@ -287,3 +288,16 @@ def test_a_token_of_the_tokenizer_that_the_model_has_not_is_refused(tmp_path: Pa
 def test_no_room_is_refused_as_a_setting() -> None:
     with pytest.raises(ValueError, match="max_tokens"):
         Prompt(model="some/model", max_tokens=0)
+
+
+def test_long_rows_are_parts_of_their_own(stage: Prompt) -> None:
+    def parts(*rows: dict[str, list[Any]]) -> list[list[int]]:
+        columns = {name: [one[name][0] for one in rows] for name in stage.consumes}
+        cut = stage.cut(stage.consumes.pack(rows=len(rows), **columns))
+        return [part.tolist() for part in cut]
+
+    long = "x" * PART
+    turns = [("user", long)]
+    rows = row("a"), row(long), row(ids=[5] * PART), row(turns=turns), row("b")
+    assert parts(*rows) == [[0], [1], [2], [3, 4]]
+    assert parts(row("a"), row(turns=TURNS), row(ids=[1])) == [[0, 1, 2]]

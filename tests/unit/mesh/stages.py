@@ -77,8 +77,10 @@ class Gate(AddLater):
 
     open: ClassVar[threading.Event] = threading.Event()
     entered: ClassVar[threading.Event] = threading.Event()
+    seen: ClassVar[list[int]] = []
 
     def process(self, batch: Batch) -> Batch:
+        self.seen.extend(batch["x"].tolist())
         self.entered.set()
         assert self.open.wait(20)
         return super().process(batch)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from convoy import Code, ConvoyError
-from convoy_services.mesh import stream_host
+from convoy_services.mesh import ahead
 from tests.unit.mesh.stages import Gate
 from tests.unit.mesh.streamed import AHEAD, Streamed, until
 
@@ -17,6 +17,7 @@ REFUSES = AHEAD.replace("place_with: ticks}", "place_with: ticks, settings: SETT
 def made() -> Iterator[list[Streamed]]:
     Gate.open.set()
     Gate.entered.clear()
+    Gate.seen.clear()
     made: list[Streamed] = []
     yield made
     Gate.open.set()
@@ -86,6 +87,37 @@ async def test_rows_given_up_ahead_are_not_begun(one: Streamed) -> None:
     await one.until_idle()
 
 
+async def test_rows_given_up_ahead_are_not_computed(one: Streamed) -> None:
+    Gate.open.clear()
+    first = asyncio.create_task(one.run(1))
+    await entered()
+    [host] = one.replicas.hosts.values()
+    second = asyncio.create_task(one.run(2))
+    await until(lambda: host._ahead.rows == 2)
+    second.cancel()
+    await until(lambda: host._ahead.rows == 1)
+    Gate.open.set()
+    await first
+    assert not (await one.run(3)).failures
+    assert Gate.seen == [1, 3]
+
+
+async def test_rows_ahead_are_told_as_waiting_and_do_not_make_the_engine_hang(
+    made: list[Streamed],
+) -> None:
+    ticks = '"tests.mesh.streaming_stages:Ticks"'
+    made.append(Streamed.of(text=AHEAD.replace(ticks, f"{ticks}, hangs_after: 1ms")))
+    Gate.open.clear()
+    running = asyncio.create_task(made[0].run(3))
+    await entered()
+    [streams] = made[0].mesh.streams.values()
+    await until(lambda: [status.waiting for status in streams.statuses] == [1])
+    [host] = made[0].replicas.hosts.values()
+    host.check_health()  # half a second has passed without a step
+    Gate.open.set()
+    await running
+
+
 async def test_others_go_on_while_rows_are_ahead(one: Streamed) -> None:
     began = asyncio.Event()
     other = asyncio.create_task(one.run(200, on_part=lambda row, part: began.set()))
@@ -123,7 +155,7 @@ async def test_a_session_that_ends_takes_the_rows_ahead_along(one: Streamed) -> 
 async def test_more_than_there_is_room_for_ahead_is_refused(
     one: Streamed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream_host, "MOST_AHEAD", 40)  # two rows of two numbers, not three
+    monkeypatch.setattr(ahead, "MOST_ROWS", 2)
     Gate.open.clear()
     waiting = asyncio.create_task(one.run(1, 2))
     await entered()

@@ -3,13 +3,17 @@
 import asyncio
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 
-from convoy import Batch, Code, ConvoyError
+from convoy import Batch, Code, ConvoyError, Datatype, Tensor
 from convoy_services.config import ConfigError, parse
 from convoy_services.mesh import graph
+from convoy_services.mesh.context import RowContext
+from convoy_services.mesh.hop import StageRequest
 from convoy_services.mesh.increment import News
 from convoy_services.mesh.request import Request
+from convoy_services.rpc.stream_alone import stream_alone
 from tests.unit.mesh.streamed import MESH, Streamed, until
 
 
@@ -122,6 +126,25 @@ async def test_rows_whose_deadline_passes_are_let_go(one: Streamed) -> None:
     with pytest.raises(ConvoyError) as caught:
         await one.run(10**5, timeout=0.2)
     assert caught.value.code is Code.DEADLINE_EXCEEDED
+    await one.until_idle()
+
+
+async def test_each_row_of_a_stage_called_alone_has_its_own_deadline(one: Streamed) -> None:
+    [streams] = one.mesh.streams.values()
+    now = asyncio.get_running_loop().time()
+    rows = RowContext(
+        ids=np.array([7, 8], np.uint64),
+        deadlines=now + np.array([0.05, 20.0]),
+        priorities=np.ones(2, np.uint8),
+    )
+    batch = Batch(rows=2, columns={"n": Tensor.pack([10**5, 40], Datatype.INT64)})
+    request = StageRequest(stage="ticks", rows=rows, batch=batch)
+    told = [increment async for increment in stream_alone(streams, request)]
+    late = [one for one in told if one.batch.failures]
+    assert [one.ids.tolist() for one in late] == [[7]]
+    assert late[0].batch.failures[0].code is Code.DEADLINE_EXCEEDED
+    counted = [one.batch["count"].tolist()[0] for one in told if one.ids[0] == 8]
+    assert [n for part in counted for n in part] == list(range(40))
     await one.until_idle()
 
 

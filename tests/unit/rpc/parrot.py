@@ -106,6 +106,7 @@ class Parrot(Streaming):
         else:
             self._rows[id] = (more, left - 1, logprobs)
         likely = logprobs >= 0
+        refuses, refused = word.startswith("refuse"), word.partition(":")[2]
         batch = self.produces.pack(
             rows=1,
             text=[f"{word} "],
@@ -118,9 +119,9 @@ class Parrot(Streaming):
             likeliest_pieces=[["x"] * max(0, logprobs)],
             prompt_tokens=[7],
             queue_us=[1500],
-            failures={0: invalid("prompt", "not this")} if word == "refuse" else {},
+            failures={0: invalid(refused or "prompt", "not this")} if refuses else {},
         )
-        self._rows.pop(id, None) if word == "refuse" else None
+        self._rows.pop(id, None) if refuses else None
         self._emit(
             Increment(ids=np.array([id], np.uint64), batch=batch, ended=np.array([finish > 0]))
         )

@@ -181,6 +181,31 @@ async def test_what_a_stage_refuses_is_named_as_the_caller_does(
     assert await refusal(generation, request("well refuse")) == ["text"]
 
 
+@pytest.mark.parametrize(
+    ("column", "field"),
+    [
+        ("contents[1]", "messages[1].content"),
+        ("roles[0]", "messages[0].role"),
+        ("contents", "messages"),
+        ("max_tokens", "sampling.max_tokens"),
+        ("stop_token_ids[2]", "sampling.stop_token_ids[2]"),
+    ],
+)
+async def test_the_message_names_the_callers_fields_too(
+    generation: GenerationServicer, column: str, field: str
+) -> None:
+    asked = pb.ChatRequest(messages=[pb.ChatMessage(role="user", content=f"refuse:{column}")])
+    with pytest.raises(ConvoyError) as caught:
+        await generation.Chat(asked, Call())
+    assert caught.value.message == f"{field}: not this"
+
+
+async def test_a_prompt_beyond_the_pipelines_limit_is_named(
+    generation: GenerationServicer,
+) -> None:
+    assert await refusal(generation, request("x" * (16 << 20))) == ["text"]
+
+
 async def test_every_setting_is_taken(generation: GenerationServicer) -> None:
     """Those of ids had another type than the pipeline's."""
     asked = request(
