@@ -20,7 +20,7 @@ SAID = 200
 """Letters of a template's own words that a caller is told."""
 
 
-PART = 32 * 1024
+PART = 128 * 1024
 """Bytes of the rows after which others get their turn."""
 
 SANITIZES = "sanitize_control_tokens"
