@@ -16,7 +16,7 @@ export interface SamplingOptions {
   readonly minP?: number;
   /** The same seed gives the same tokens, alone or in company. */
   readonly seed?: number | bigint;
-  /** Above 1: what is there already becomes less likely; above 0 to 10. */
+  /** Above 1: what is there already becomes less likely; 0.01 to 10. */
   readonly repetitionPenalty?: number;
   /** End before the first of these texts, at most 16. */
   readonly stop?: string | readonly string[];
@@ -26,6 +26,8 @@ export interface SamplingOptions {
   readonly logprobs?: number;
   /** How many completions are wanted: one, at most 16. */
   readonly n?: number;
+  /** Go on where the model would end: for measurements. */
+  readonly ignoreEos?: boolean;
 }
 
 type Sampling = MessageInitShape<typeof SamplingParametersSchema>;
@@ -55,6 +57,7 @@ export function toSampling(options: SamplingOptions): Sampling {
   if (options.stop !== undefined) sampling.stop = texts(options.stop);
   if (options.stopTokenIds !== undefined)
     sampling.stopTokenIds = tokens("stopTokenIds", options.stopTokenIds);
+  if (options.ignoreEos !== undefined) sampling.ignoreEos = flag("ignoreEos", options.ignoreEos);
   return sampling;
 }
 
@@ -68,6 +71,11 @@ function whole(name: string, value: number): number {
   if (typeof value !== "number") throw new TypeError(`${name} is a number`);
   if (!(Number.isInteger(value) && value >= 0 && value < 2 ** 32))
     throw new RangeError(`${name} is a whole number from 0 to 2 ** 32 - 1`);
+  return value;
+}
+
+function flag(name: string, value: boolean): boolean {
+  if (typeof value !== "boolean") throw new TypeError(`${name} is true or false`);
   return value;
 }
 

@@ -1,6 +1,7 @@
 """Whose pages may call: browsers carry a page's calls out before they ask whether they may."""
 
 from collections.abc import Collection
+from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -24,8 +25,7 @@ class Origin:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["type"] == "http" and (wrong := self._wrong(Headers(scope=scope))):
-            body = {"code": "permission_denied", "error": wrong, "message": wrong}
-            await JSONResponse(body, 403)(scope, receive, send)
+            await JSONResponse(_body(scope["path"], wrong), 403)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
@@ -39,6 +39,14 @@ class Origin:
         if urlsplit(origin).netloc == host:
             return ""
         return "pages of this origin may not call: see the setting --cors-origins"
+
+
+def _body(path: str, wrong: str) -> dict[str, Any]:
+    """Tell what is wrong so that every dialect's clients find it; OpenAI's have a shape apart."""
+    if path.startswith("/v1/"):
+        told = {"message": wrong, "type": "permission_error", "param": None}
+        return {"error": {**told, "code": "permission_denied"}}
+    return {"code": "permission_denied", "error": wrong, "message": wrong}
 
 
 def _name(host: str) -> str:

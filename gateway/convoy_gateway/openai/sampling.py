@@ -58,7 +58,7 @@ class SamplingRequest(BaseModel):
     """Not OpenAI's. 0 and -1 keep all."""
     min_p: float | None = Field(None, ge=0, le=1)
     """Not OpenAI's."""
-    repetition_penalty: float | None = Field(None, gt=0, le=10)
+    repetition_penalty: float | None = Field(None, ge=0.01, le=10)
     """Not OpenAI's."""
     stop_token_ids: list[Token] | None = Field(None, max_length=64)
     """Not OpenAI's."""

@@ -1,5 +1,6 @@
 """Parameters that are not taken: refused where they would change the answer."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -58,12 +59,18 @@ def refuse(
     faults = [
         Violation(f"{where}{name[:64]}", _told(neutral.get(name, ())))
         for name, value in given.items()
-        if value is not None and name not in passed_over and value not in neutral.get(name, ())
+        if name not in passed_over and not _asks_for_nothing(value, neutral.get(name, ()))
     ][:MOST]
     if faults:
         raise invalid(faults[0].field, faults[0].description, *faults[1:])
 
 
+def _asks_for_nothing(value: Any, neutral: tuple[Any, ...]) -> bool:
+    """Tell whether a value is null or neutral; in Python 0 is False, in JSON it is not."""
+    same = (each for each in neutral if isinstance(each, bool) is isinstance(value, bool))
+    return value is None or value in same
+
+
 def _told(neutral: tuple[Any, ...]) -> str:
     told = "it is not supported: leave it out"
-    return f"{told}, or send {neutral[0]!r}" if neutral else told
+    return f"{told}, or send {json.dumps(neutral[0])}" if neutral else told

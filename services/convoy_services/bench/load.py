@@ -30,6 +30,8 @@ class Seen:
     latencies: list[float] = field(default_factory=list)
     """Seconds, of the calls that were answered."""
     codes: Counter[str] = field(default_factory=Counter)
+    error: str = ""
+    """What became of the first call that failed."""
     timings: list[Timing] = field(default_factory=list)
     lags: list[float] = field(default_factory=list)
     """Seconds by which calls of an open loop left late."""
@@ -53,6 +55,7 @@ def sending(client: Client, pipeline: str, batches: Iterator[Batch], timeout: fl
             result.raise_for_failures()
         except ConvoyError as error:
             seen.codes[error.code.name] += 1
+            seen.error = seen.error or str(error)
             return
         seen.codes[Code.OK.name] += 1
         seen.latencies.append(time.perf_counter() - due)

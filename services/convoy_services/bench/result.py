@@ -36,6 +36,8 @@ class Result(TypedDict):
     rate: float
     """Answers a second."""
     codes: dict[str, int]
+    error: str
+    """What became of the first call that failed; empty where none did."""
     ms: dict[str, float]
     """Latencies by percentile: p50, p90, p99, p99.9; and max. Empty where none was answered."""
     timed: int
@@ -62,6 +64,7 @@ def result(load: str, seen: Seen) -> Result:
         seconds=seen.seconds,
         rate=len(latencies) / seen.seconds,
         codes=dict(seen.codes),
+        error=seen.error,
         ms=_percentiles(latencies) if len(latencies) else {},
         timed=len(seen.timings),
         hops=list(_hops(seen.timings)),

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from convoy import Batch
 from convoy.errors import invalid
 from convoy_services.generation.engines.engine import Prompt
+from convoy_services.generation.model import absent
 from convoy_services.generation.sampling import COLUMNS, Sampling
+from convoy_services.generation.settings import CaptionSettings, check
 from convoy_services.generation.writing import Writing
 from convoy_services.mesh.column import Column, Columns
 from convoy_services.mesh.increment import Ids
@@ -47,7 +49,7 @@ class Caption(Writing):
 
         ``max_batch`` images are told about at once, ``max_waiting`` may wait. ``ask`` is what is
         asked where the question is empty. ``precision`` "auto" is the model's own on a GPU,
-        float32 on the CPU.
+        float32 on the CPU. Raises ValueError for what the engine does not take.
         """
         self._model = model
         self._settings: dict[str, Any] = {
@@ -56,6 +58,11 @@ class Caption(Writing):
             "max_waiting": max_waiting,
             "ask": ask,
         }
+        check(CaptionSettings, {"model": model, **self._settings}, of="the engine")
+
+    def absent(self) -> str:
+        """Say that the model is not on this machine, and no hub is to be asked."""
+        return absent(self._model)
 
     def load(self) -> None:
         """Start the engine, which tells about a blank image.

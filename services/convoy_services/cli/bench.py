@@ -73,6 +73,8 @@ def bench(
     for result in results:
         for warning in result["warnings"]:
             err.print(f"{result['load']}: {warning}", style="yellow")
+    if error := next((result["error"] for result in results if result["error"]), ""):
+        err.print(f"the first failure: {error}", style="yellow")
     if not any(result["answered"] for result in results):
         raise typer.Exit(1)
 

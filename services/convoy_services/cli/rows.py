@@ -15,11 +15,14 @@ SHOWN = 4
 WIDTH = 60
 """How many letters of a text are shown."""
 
+PROMPT = "prompt"
+"""The column that speaks for a pipeline that requires none."""
+
 
 def from_elements(elements: Sequence[str | bytes], described: pb.DescribeResponse) -> Batch:
     """Make a row of each text, for the one column that callers must give.
 
-    Raises ValueError where that is not one string a row.
+    Where they must give none, for ``prompt``. Raises ValueError where it is not one string a row.
     """
     name = _only(described)
     return Batch(rows=len(elements), columns={name: Tensor.texts(elements)})
@@ -65,21 +68,32 @@ def as_text(batch: Batch) -> list[dict[str, str]]:
 
 
 def _only(described: pb.DescribeResponse) -> str:
-    """Give the single column that is required."""
-    required = [spec for spec in described.inputs if not spec.optional]
-    single = len(required) == 1 and not required[0].shape
-    if not single or FROM_WIRE[required[0].datatype] is not Datatype.BYTES:
-        names = ", ".join(spec.name for spec in required)
+    """Give the single column of texts that there is to give."""
+    due = _due(described)
+    if len(due) != 1 or not _is_text(due[0]):
+        names = ", ".join(spec.name for spec in due)
         raise ValueError(f"{described.pipeline} takes {names}: give them with --json")
-    return required[0].name
+    return due[0].name
+
+
+def _due(described: pb.DescribeResponse) -> list[pb.ColumnSpec]:
+    """Give the columns that are required; where there are none, a prompt, or all there are."""
+    specs = list(described.inputs)
+    required = [spec for spec in specs if not spec.optional]
+    prompts = [spec for spec in specs if spec.name == PROMPT and _is_text(spec)]
+    return required or prompts or specs
+
+
+def _is_text(spec: pb.ColumnSpec) -> bool:
+    return not spec.shape and FROM_WIRE[spec.datatype] is Datatype.BYTES
 
 
 def _turned(rows: list[Any], described: pb.DescribeResponse) -> dict[str, list[Any]]:
     if not all(isinstance(row, dict) for row in rows):
-        required = [spec.name for spec in described.inputs if not spec.optional]
-        if len(required) != 1 or any(isinstance(row, dict) for row in rows):
-            raise ValueError(f"each row is an object with {', '.join(required)}")
-        return {required[0]: rows}
+        due = [spec.name for spec in _due(described)]
+        if len(due) != 1 or any(isinstance(row, dict) for row in rows):
+            raise ValueError(f"each row is an object with {', '.join(due)}")
+        return {due[0]: rows}
     names = list(rows[0])
     if any(row.keys() != rows[0].keys() for row in rows):
         raise ValueError(f"the rows differ in their columns; the first has {', '.join(names)}")

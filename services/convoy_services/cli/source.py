@@ -1,6 +1,7 @@
 """Which mesh.yaml a command works on, and what it says."""
 
 import sys
+from contextlib import chdir
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -65,3 +66,12 @@ def without_versions(file: MeshFile, mesh: "MeshPlan") -> list[str]:
         for name, repository in places.items()
         if not replace(repository, folder=file.home / repository.folder).versions()
     ]
+
+
+def without_models(file: MeshFile, mesh: "MeshPlan") -> list[str]:
+    """Say of each stage that its model is not on this machine, as far as that is known."""
+    from convoy_services.mesh.loaded import stage_class
+
+    with chdir(file.home):  # as its replicas are
+        told = {s.name: stage_class(s.cls)(**s.settings).absent() for s in mesh.stages.values()}
+    return [f"{file.path}: stages.{name}: {absent}" for name, absent in told.items() if absent]

@@ -46,8 +46,10 @@ def up(
     """Start the mesh on this machine and stay until Ctrl-C; or start it on a cluster."""
     file = source.load(config)
     plan = source.checked(file)
-    if address is None and (problems := source.without_versions(file, plan)):
-        fail("\n".join(problems))
+    if address is None:
+        problems = [*source.without_versions(file, plan), *source.without_models(file, plan)]
+        if problems:
+            fail("\n".join(problems))
     try:
         if address is not None:
             from convoy_services.cli.cluster import deploy

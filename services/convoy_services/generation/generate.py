@@ -8,11 +8,16 @@ from typing import Any
 from convoy import Batch
 from convoy.errors import invalid
 from convoy_services.generation.engines.engine import Prompt
-from convoy_services.generation.model import reading
+from convoy_services.generation.model import absent, reading
 from convoy_services.generation.sampling import COLUMNS, Sampling
+from convoy_services.generation.settings import (
+    Settings,
+    TransformersSettings,
+    VllmSettings,
+    check,
+)
 from convoy_services.generation.writing import Writing
 from convoy_services.mesh.column import Column, Columns
-from convoy_services.mesh.suggest import suggest, unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,31 +25,18 @@ class Choice:
     """An engine that there is, as far as it is known without importing it."""
 
     cls: str
-    """``module:class``; it takes ``model`` and ``threads`` beside its settings."""
-    required: tuple[str, ...] = ()
-    """The settings that it has no default for."""
-    optional: tuple[str, ...] = ()
+    """``module:class``; it takes ``threads`` beside its settings."""
+    settings: type[Settings]
 
 
 ENGINES: Mapping[str, Choice] = {
     "transformers": Choice(
         cls="convoy_services.generation.engines.continuous:ContinuousBatching",
-        required=("cache_tokens",),
-        optional=("batch_tokens", "max_waiting", "precision"),
+        settings=TransformersSettings,
     ),
     "vllm": Choice(
         cls="convoy_services.generation.engines.vllm:Vllm",
-        optional=(
-            "tensor_parallel",
-            "pipeline_parallel",
-            "distributed_backend",
-            "max_len",
-            "max_running",
-            "max_waiting",
-            "memory",
-            "cache_gib",
-            "precision",
-        ),
+        settings=VllmSettings,
     ),
 }
 """``transformers`` takes any causal language model, on the CPU or a GPU; ``vllm``, in an
@@ -62,28 +54,28 @@ class Generate(Writing):
     def __init__(self, *, model: str, engine: str = "transformers", **settings: Any) -> None:
         """Take a model by hub id or folder, one of ``ENGINES``, and the settings of that engine.
 
-        Raises ValueError where there is no such engine or setting, or one is lacking.
+        Raises ValueError where there is no such engine or setting, one is lacking, or is not what
+        the engine takes.
         """
         if engine not in ENGINES:
-            raise ValueError(unknown("engine", engine, ENGINES))
+            told = f"there is no engine {engine!r}"
+            raise ValueError(f"{told}; there are: {', '.join(ENGINES)}")
         choice = ENGINES[engine]
-        known = (*choice.required, *choice.optional)
-        for name in settings:
-            if name not in known:
-                told = f"the engine {engine} takes no setting {name!r}"
-                raise ValueError(suggest(told, name, ("model", "engine", *known)))
-        for name in choice.required:
-            if name not in settings:
-                raise ValueError(f"the engine {engine} needs the setting {name!r}")
+        given = {"model": model, **settings}
+        check(choice.settings, given, of=f"the engine {engine}", known=("engine",))
         self._model = model
         self._choice = choice
         self._settings = settings
 
+    def absent(self) -> str:
+        """Say that the model is not on this machine, and no hub is to be asked."""
+        return absent(self._model)
+
     def load(self) -> None:
         """Start the engine, which generates a first token.
 
-        Raises OSError where the model is not there, ValueError where it or a setting is none that
-        the engine takes.
+        Raises OSError where the model is not there, ValueError where it is none that the engine
+        takes, or a setting does not suit it.
         """
         module, name = self._choice.cls.split(":")
         engine = getattr(import_module(module), name)

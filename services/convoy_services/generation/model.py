@@ -3,6 +3,7 @@
 Nothing here runs where a configuration is checked: a hub may be asked.
 """
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,11 +19,17 @@ MIRROR = "CONVOY_MODELS"
 
 FILES = (
     "config.json, generation_config.json, tokenizer.json, tokenizer_config.json, "
-    "chat_template.jinja and *.safetensors, as far as the model has them"
+    "chat_template.jinja, processor_config.json and preprocessor_config.json where it looks at "
+    "images, and *.safetensors, as far as the model has them"
 )
 
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json")
 """Files of which a folder that holds a tokenizer has at least one."""
+
+PROCESSORS = ("processor_config.json", "preprocessor_config.json")
+"""What says how a model for images takes them: all of it in the first, or part in the second."""
+
+WEIGHTS = ("*.safetensors", "*.bin")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +63,20 @@ def locate(model: str, mirror: str | None = None) -> str:
     return model
 
 
+def absent(model: str) -> str:
+    """Say that a model is not on this machine; empty where it is, or a hub may be asked for it."""
+    from huggingface_hub import constants, try_to_load_from_cache
+
+    try:
+        place = locate(model)
+    except OSError as exc:
+        return str(exc)
+    if Path(place).is_dir() or not constants.HF_HUB_OFFLINE:
+        return ""
+    cached = isinstance(try_to_load_from_cache(model, "config.json"), str)
+    return "" if cached else _missing(model, place)
+
+
 @contextmanager
 def reading(model: str) -> Iterator[str]:
     """Give where a model is; what its loader cannot find is told as what to download, and where.
@@ -67,6 +88,10 @@ def reading(model: str) -> Iterator[str]:
         yield place
     except OSError as exc:
         if exc.errno is not None:  # the system's own: a disk that is full, a file not ours to read
+            raise
+        raise OSError(_missing(model, place)) from exc
+    except ValueError as exc:
+        if not _is_bare(place):
             raise
         raise OSError(_missing(model, place)) from exc
 
@@ -104,9 +129,46 @@ def _expect(place: str, names: tuple[str, ...]) -> None:
         raise OSError(f"{names[0]} is missing")
 
 
+def _is_bare(place: str) -> bool:
+    """Whether a folder lacks a file for want of which loaders find fault with its others."""
+    folder = Path(place)
+    if not folder.is_dir():
+        return False
+    lacking = _lacking(folder)
+    return "config.json" in lacking or (_sees(folder) and TOKENIZERS[0] in lacking)
+
+
+def _lacking(folder: Path) -> list[str]:
+    """Name the files that every model has, and this folder has not; of several kinds the first."""
+    needed = [("config.json",), TOKENIZERS, WEIGHTS]
+    lacking = [kinds[0] for kinds in needed if not any(any(folder.glob(name)) for name in kinds)]
+    if _sees(folder) and not _holds(folder / PROCESSORS[0], "image_processor"):
+        without = [name for name in PROCESSORS if not (folder / name).is_file()]
+        if PROCESSORS[1] in without:
+            lacking.append(" or ".join(without))
+    return lacking
+
+
+def _sees(folder: Path) -> bool:
+    """Whether a folder's model is one for images."""
+    return _holds(folder / "config.json", "vision_config")
+
+
+def _holds(file: Path, key: str) -> bool:
+    try:
+        return key in json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return False
+
+
 def _missing(model: str, place: str) -> str:
-    if Path(place).is_dir():
-        return f"the folder {place} lacks files of the model; it holds {FILES}"
+    folder = Path(place).absolute()
+    if folder.is_dir():
+        lacking = ", ".join(_lacking(folder))
+        return (
+            f"the folder {folder} lacks files of the model{lacking and f': {lacking}'}; "
+            f"there should be {FILES}"
+        )
     mirror = os.environ.get(MIRROR)
     named = f"which is {mirror}" if mirror else "a folder for models that is to be named first"
     return (
@@ -117,7 +179,8 @@ def _missing(model: str, place: str) -> str:
 
 
 def _no_folder(model: str) -> str:
+    folder = str(Path(model).absolute()) if model else model
     return (
-        f"there is no folder {model!r}, and it is no hub id either (OWNER/NAME): "
+        f"there is no folder {folder!r}, and {model!r} is no hub id either (OWNER/NAME): "
         f"name in mesh.yaml a folder that holds {FILES}"
     )

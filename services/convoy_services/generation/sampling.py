@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from convoy import Batch, Violation
 from convoy_services.mesh.column import Column, Columns
 
@@ -16,6 +18,12 @@ MAX_STOP_TOKENS = 64
 
 MAX_LOGPROBS = 20
 """Of the likeliest tokens."""
+
+MIN_PENALTY = 0.01
+"""The least repetition penalty; with much less scores are no numbers any more."""
+
+_MOST = 2**31 - 1
+"""The largest number of what is INT32; larger ones come from the contract."""
 
 UNSEEDED = -1
 """In the column ``seed``: the engine takes one of its own."""
@@ -71,15 +79,27 @@ def faults(sampling: Sampling) -> list[Violation]:
     """Name the settings that no engine takes, by the names they have in the contract."""
     s = sampling
     checked = [
-        ("max_tokens", s.max_tokens >= 1, "at least 1"),
+        ("max_tokens", 1 <= s.max_tokens <= _MOST, f"1 to {_MOST}"),
         ("temperature", 0 <= s.temperature <= 2, "0 to 2"),
         ("top_p", 0 < s.top_p <= 1, "above 0 to 1"),
-        ("top_k", s.top_k >= 0, "at least 0; 0 keeps all"),
+        ("top_k", 0 <= s.top_k <= _MOST, f"0 to {_MOST}; 0 keeps all"),
         ("min_p", 0 <= s.min_p <= 1, "0 to 1"),
-        ("repetition_penalty", 0 < s.repetition_penalty <= 10, "above 0 to 10"),
-        ("seed", s.seed >= UNSEEDED, "0 to 2**63 - 1"),
+        (
+            "repetition_penalty",
+            float(np.float32(MIN_PENALTY)) <= s.repetition_penalty <= 10,  # it comes as FP32
+            f"{MIN_PENALTY} to 10",
+        ),
+        ("seed", UNSEEDED <= s.seed < 2**63, "0 to 2**63 - 1"),
         ("stop_token_ids", len(s.stop_token_ids) <= MAX_STOP_TOKENS, f"up to {MAX_STOP_TOKENS}"),
-        ("stop_token_ids", min(s.stop_token_ids, default=0) >= 0, "tokens, which are from 0 on"),
-        ("logprobs", NO_LOGPROBS <= s.logprobs <= MAX_LOGPROBS, f"up to {MAX_LOGPROBS}"),
+        (
+            "stop_token_ids",
+            all(0 <= token <= _MOST for token in s.stop_token_ids),
+            f"tokens, which are 0 to {_MOST}",
+        ),
+        (
+            "logprobs",
+            NO_LOGPROBS <= s.logprobs <= MAX_LOGPROBS,
+            f"{NO_LOGPROBS} to {MAX_LOGPROBS}; {NO_LOGPROBS} tells none",
+        ),
     ]
     return [Violation(name, f"take {right}") for name, holds, right in checked if not holds]

@@ -1,14 +1,15 @@
 """Configuration → plan: everything is checked here, before anything starts."""
 
 from collections.abc import Mapping
+from inspect import signature
 
-from convoy_services.config import ConfigError, MeshConfig, Path_, Problem, Source
+from convoy_services.config import ConfigError, MeshConfig, Path_, Problem, Source, StageConfig
 from convoy_services.mesh.loaded import stage_class
 from convoy_services.mesh.plan import DeploymentPlan, MeshPlan, StagePlan
 from convoy_services.mesh.repository import Repository
-from convoy_services.mesh.stage import Incremental, Streaming
+from convoy_services.mesh.stage import Incremental, Stage, Streaming
 from convoy_services.mesh.suggest import suggest
-from convoy_services.mesh.wiring import Wiring
+from convoy_services.mesh.wiring import Wiring, is_placed
 
 
 def plan(source: Source) -> MeshPlan:
@@ -47,6 +48,7 @@ def _stages(source: Source, problems: list[Problem]) -> dict[str, StagePlan]:
             problems.append(source.problem((*path, "class"), f"{config.cls}: {reason}"))
             continue
         try:
+            _check_names(cls, config)
             stage = cls(**config.settings)
         except Exception as exc:
             message = f"{config.cls} refuses them: {exc}"
@@ -83,15 +85,28 @@ def _stages(source: Source, problems: list[Problem]) -> dict[str, StagePlan]:
     return stages
 
 
+def _check_names(cls: type[Stage], config: StageConfig) -> None:
+    """Raise TypeError where a stage takes no such setting, or lacks one; Python says less."""
+    takes = signature(cls).parameters.values()
+    named = {p.name: p for p in takes if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    if not any(p.kind is p.VAR_KEYWORD for p in takes):
+        for name in config.settings:
+            if name not in named:
+                raise TypeError(suggest(f"it takes no setting {name!r}", name, named))
+    for name, p in named.items():
+        if p.default is p.empty and name not in config.settings:
+            raise TypeError(f"it needs the setting {name!r}")
+
+
 def _check_used(source: Source, problems: list[Problem]) -> None:
     """Name the stages that no pipeline uses, where all that the pipelines use is known."""
     mesh = source.mesh
     used = {step.stage for pipeline in mesh.pipelines.values() for step in pipeline.steps}
+    used |= {mesh.stages[name].place_with or name for name in used & mesh.stages.keys()}
     misspelt = any(name not in mesh.stages and source.knows(("stages", name)) for name in used)
     unread = any(path[0] == "pipelines" and len(path) < 3 for path in source.unread)
     if misspelt or unread or not used:
         return
-    used |= {mesh.stages[name].place_with or "" for name in used & mesh.stages.keys()}
     for name in mesh.stages:
         if name not in used:
             message = f"no pipeline uses the stage {name!r}; name it in a step or take it out"
@@ -108,7 +123,7 @@ def _check_streaming(
     for stage in stages.values():
         message = ""
         streaming = [other.name for other in homes[stage.deployment] if other.streaming]
-        if not streaming and stage.incremental:
+        if not streaming and stage.incremental and is_placed(source, stages, stage):
             message = "place it with the streaming stage that it stands behind: place_with: …"
         elif stage.streaming and stage.deployment != stage.name:
             message = "it streams: give it a deployment of its own"

@@ -50,6 +50,13 @@ class Stage(ABC):
     """Whether ``process`` runs in the replica's compute thread. False only for work that takes
     well under a millisecond: it then runs on the replica's event loop."""
 
+    def absent(self) -> str:
+        """Say what ``load`` would not find on this machine; empty where that is not known.
+
+        A mesh that is to run here is asked before it starts.
+        """
+        return ""
+
     def load(self) -> None:
         """Bring in models and files, once a replica, before it is ready."""
 

@@ -25,6 +25,11 @@ class _Draft:
     after: set[str] = field(default_factory=set)
 
 
+def is_placed(source: Source, stages: Mapping[str, StagePlan], stage: StagePlan) -> bool:
+    """Whether it is known where a stage is, and what is there."""
+    return stage.deployment in stages and source.knows(("stages", stage.name, "place_with"))
+
+
 class Wiring:
     """Wires one pipeline; problems go into the list that all share."""
 
@@ -226,7 +231,7 @@ class Wiring:
         for draft in ordered:
             if draft.after & behind:
                 behind.add(draft.name)
-                if not draft.stage.incremental or draft.stage.deployment != first.stage.deployment:
+                if not draft.stage.incremental or self._is_elsewhere(draft, first):
                     message = f"{first.name} streams: only incremental stages come after it, placed"
                     self._wrong(draft.path, f"{message} with it (place_with: {first.stage.name})")
             elif draft.stage.incremental:
@@ -239,6 +244,10 @@ class Wiring:
             if self._producers.get(output, first.name) not in behind:
                 message = f"{first.name} streams: {output}, which is there before, is no output"
                 self._wrong((*self._path, "outputs"), message)
+
+    def _is_elsewhere(self, draft: _Draft, first: _Draft) -> bool:
+        placed = is_placed(self._source, self._stages, draft.stage)
+        return placed and draft.stage.deployment != first.stage.deployment
 
     def _check_ahead(self, ordered: list[_Draft]) -> None:
         """Let a step that is placed with a streaming one lead to it, and to nothing elsewhere."""

@@ -20,8 +20,8 @@ SETTINGS = tuple(
 )
 """Settings of one value: the contract and the columns have the same names."""
 
-MOST = {Datatype.INT32: 2**31 - 1, Datatype.INT64: 2**63 - 1}
-"""The largest value of a type."""
+SEEDS = 2**63
+"""They are 0 to this, without it."""
 
 
 def columns(message: pb.SamplingParameters, plan: PipelinePlan) -> dict[str, Tensor]:
@@ -38,7 +38,7 @@ def columns(message: pb.SamplingParameters, plan: PipelinePlan) -> dict[str, Ten
         if name != "seed"
     }
     if "seed" in given:  # of several completions each has its own, or all would be the same
-        seeds = [(given["seed"] + row) % (MOST[Datatype.INT64] + 1) for row in range(rows)]
+        seeds = [(given["seed"] + row) % SEEDS for row in range(rows)]
         tensors["seed"] = Tensor.pack(seeds, Datatype.INT64)
     if message.stop:
         tensors["stop"] = Tensor.pack([list(message.stop)] * rows, Datatype.BYTES, (-1,))
@@ -51,16 +51,8 @@ def columns(message: pb.SamplingParameters, plan: PipelinePlan) -> dict[str, Ten
 
 
 def _check(message: pb.SamplingParameters, given: Mapping[str, Any], plan: PipelinePlan) -> None:
-    wrong = [
-        Violation(name, "there is no such number")
-        for name, value in given.items()
-        if value > MOST.get(COLUMNS[name].datatype, value) or value != value
-    ]
-    if not wrong:
-        settings = Sampling(stop_token_ids=frozenset(message.stop_token_ids))
-        wrong += faults(replace(settings, **given))
-    if max(message.stop_token_ids, default=0) > MOST[COLUMNS["stop_token_ids"].datatype]:
-        wrong.append(Violation("stop_token_ids", "there is no such number"))
+    settings = Sampling(stop_token_ids=frozenset(message.stop_token_ids))
+    wrong = faults(replace(settings, **given))
     if message.HasField("n") and not 1 <= message.n <= MAX_COMPLETIONS:
         wrong.append(Violation("n", f"take 1 to {MAX_COMPLETIONS}"))
     if len(message.stop) > MAX_STOPS:

@@ -1,6 +1,8 @@
 """The stage over the engine, with the decoder before it and the detokenizer behind it."""
 
 import queue
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -148,3 +150,34 @@ def test_a_cancelled_row_leaves(opened: Opened) -> None:
 
 def test_making_it_costs_nothing_and_takes_any_name() -> None:
     Caption(model="HuggingFaceTB/SmolVLM-256M-Instruct", max_batch=4, ask="What is this?")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"max_batch": 0}, r"max_batch: .* equal to 1 \(it is 0\)"),
+        ({"max_batch": "8"}, r"max_batch: .* integer \(it is '8'\)"),
+        ({"max_waiting": 0}, "max_waiting: .* equal to 1"),
+        ({"precision": "fp16"}, "precision: .*'float16'"),
+        ({"ask": 5}, "ask: .* valid string"),
+        ({"model": ""}, "model: .* at least 1 character"),
+    ],
+)
+def test_what_a_setting_cannot_be_is_refused_when_the_configuration_is_checked(
+    settings: dict[str, Any], message: str
+) -> None:
+    """They were refused when the replica loaded, or not at all."""
+    with pytest.raises(ValueError, match=message):
+        Caption(**{"model": "some/model", **settings})
+
+
+def test_nothing_heavy_is_imported_where_a_configuration_is_checked() -> None:
+    program = (
+        "import sys; from convoy_services.captioning import Caption; Caption(model='a/b');"
+        "print({'torch', 'transformers', 'tokenizers', 'huggingface_hub', 'vllm'} & "
+        "set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "set()"

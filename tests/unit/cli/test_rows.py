@@ -15,6 +15,8 @@ SIZE = pb.ColumnSpec(name="size", datatype=TO_WIRE[Datatype.INT32], optional=Tru
 IDS = pb.ColumnSpec(name="ids", datatype=TO_WIRE[Datatype.INT64], shape=[-1])
 
 EMBED = pb.DescribeResponse(pipeline="embed", inputs=[TEXT, SIZE])
+PROMPT = pb.ColumnSpec(name="prompt", datatype=TO_WIRE[Datatype.BYTES], optional=True)
+
 RANK = pb.DescribeResponse(pipeline="rank", inputs=[TEXT, IDS])
 
 
@@ -65,6 +67,19 @@ def test_what_does_not_fit_is_refused(text: str, message: str) -> None:
 def test_texts_need_a_single_column() -> None:
     with pytest.raises(ValueError, match="rank takes text, ids"):
         from_elements(["a"], RANK)
+
+
+def test_a_prompt_is_what_is_given_where_nothing_must_be() -> None:
+    """`convoy call generation --text Hello` was refused: "generation takes : …"."""
+    write = pb.DescribeResponse(pipeline="generation", inputs=[SIZE, PROMPT])
+    assert from_elements(["Hello"], write)["prompt"].strings() == ["Hello"]
+    assert from_json('["Hello"]', write)["prompt"].strings() == ["Hello"]
+
+
+def test_texts_need_a_column_that_takes_them_where_nothing_must_be_given() -> None:
+    numbers = pb.ColumnSpec(name="prompt", datatype=TO_WIRE[Datatype.INT64], optional=True)
+    with pytest.raises(ValueError, match="other takes size, prompt: give them with --json"):
+        from_elements(["a"], pb.DescribeResponse(pipeline="other", inputs=[SIZE, numbers]))
 
 
 def test_rows_are_shown_short_and_written_whole() -> None:

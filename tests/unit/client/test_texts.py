@@ -108,6 +108,49 @@ async def test_a_setting_that_there_is_not_is_refused_at_once() -> None:
             await client.generate("Hello", sampling={"temprature": 1})
 
 
+ASKING: dict[str, tuple[Any, ...]] = {
+    "generate": ("Hello",),
+    "generate_stream": ("Hello",),
+    "chat": ([{"role": "user"}],),
+    "chat_stream": ([{"role": "user"}],),
+    "caption": (b"GIF",),
+    "caption_stream": (b"GIF",),
+}
+
+
+async def first(asked: Any) -> Any:
+    return await (anext(asked) if hasattr(asked, "__anext__") else asked)
+
+
+@pytest.mark.parametrize("method", ASKING)
+async def test_arguments_that_there_are_not_are_refused_at_once(method: str) -> None:
+    """They were passed over: max_tokens, which belongs to sampling, and a timeout misspelt."""
+    async with Client("localhost:1") as client:
+        with pytest.raises(TypeError, match="arguments: max_tokens, timout"):
+            await first(getattr(client, method)(*ASKING[method], max_tokens=5, timout=1))
+
+
+def test_programs_that_are_not_async_are_refused_them_too() -> None:
+    with SyncClient("localhost:1") as client:
+        with pytest.raises(TypeError, match="arguments: timout"):
+            client.generate("Hello", timout=1)  # type: ignore[call-arg]
+        with pytest.raises(TypeError, match="arguments: timout"):
+            next(client.generate_stream("Hello", timout=1))  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("method", ASKING)
+async def test_a_text_is_one_stop_text(method: str) -> None:
+    """Each of its letters was one: protobuf takes any iterable for a list."""
+    async with (
+        serving(generation=Repeats(), captioning=Looks()) as target,
+        Client(target, timeout=TIMEOUT) as client,
+    ):
+        ask = getattr(client, method)
+        one = await first(ask(*ASKING[method], sampling={"stop": "end"}))
+        assert one == await first(ask(*ASKING[method], sampling={"stop": ["end"]}))
+    assert 'stop: "end"' in str(one).replace("\\", "")
+
+
 async def test_programs_that_are_not_async_have_it_all_too() -> None:
     def ask(target: str) -> list[str]:
         with SyncClient(target, timeout=TIMEOUT) as client:

@@ -7,7 +7,7 @@ from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import numpy as np
 import pytest
@@ -25,11 +25,19 @@ from convoy_services.generation.engines.engine import (
 from convoy_services.generation.generate import ENGINES, Choice
 from convoy_services.generation.model import MIRROR
 from convoy_services.generation.sampling import COLUMNS, Sampling, faults
+from convoy_services.generation.settings import Precision, Settings
 from convoy_services.mesh.increment import Increment
 from convoy_services.mesh.stream_status import StreamStatus
 
 WAIT = 10.0
 """Seconds that anything may take."""
+
+
+class FakeSettings(Settings):
+    """What ``Fake`` takes."""
+
+    room: int
+    slack: int = 0
 
 
 class Fake:
@@ -85,7 +93,7 @@ def emitted() -> Emitted:
 
 @pytest.fixture
 def stage(emitted: Emitted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Generate]:
-    fake = Choice(cls="fakes:Fake", required=("room",), optional=("slack",))
+    fake = Choice(cls="fakes:Fake", settings=FakeSettings)
     monkeypatch.setattr(module, "ENGINES", {"fake": fake})
     monkeypatch.setattr(module, "import_module", {"fakes": inspect.getmodule(Fake)}.get)
     made = Generate(model=str(tmp_path), engine="fake", room=3)
@@ -214,9 +222,14 @@ def test_closing_ends_the_engine(emitted: Emitted, stage: Generate, engine: Fake
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"engine": "transformer"}, "no engine 'transformer'; did you mean transformers"),
+        ({"engine": "transformer"}, "no engine 'transformer'; there are: transformers, vllm"),
+        ({"engine": "tensorrt"}, "no engine 'tensorrt'; there are: transformers, vllm"),
         ({"cache_tokens": 9, "bacth_tokens": 8}, "'bacth_tokens'; did you mean batch_tokens"),
         ({}, "needs the setting 'cache_tokens'"),
+        (
+            {"cache_token": 9},
+            "^the engine transformers takes no setting 'cache_token'; did you mean cache_tokens.$",
+        ),
         ({"cache_tokens": 9, "threads": 4}, "takes no setting 'threads'"),
     ],
 )
@@ -227,15 +240,70 @@ def test_what_there_is_not_is_refused_when_the_configuration_is_checked(
         Generate(model="some/model", **settings)
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"cache_tokens": -1}, r"cache_tokens: .* equal to 1 \(it is -1\)"),
+        ({"cache_tokens": "many"}, r"cache_tokens: .* integer \(it is 'many'\)"),
+        ({"cache_tokens": True}, "cache_tokens: .* integer"),
+        ({"cache_tokens": None}, "cache_tokens: .* integer"),
+        ({"cache_tokens": 9, "batch_tokens": 0}, "batch_tokens: .* equal to 1"),
+        ({"cache_tokens": 9, "max_waiting": -1}, "max_waiting: .* equal to 0"),
+        ({"cache_tokens": 0, "precision": "fp16"}, "cache_tokens: .*; precision: .*'float16'"),
+        ({"cache_tokens": 9, "model": ""}, "model: .* at least 1 character"),
+        ({"cache_tokens": 9, "model": 5}, "model: .* valid string"),
+        ({"engine": "vllm", "tensor_parallel": 0}, "tensor_parallel: .* equal to 1"),
+        ({"engine": "vllm", "pipeline_parallel": 1.5}, "pipeline_parallel: .* integer"),
+        ({"engine": "vllm", "distributed_backend": "tcp"}, "distributed_backend: .*'mp' or 'ray'"),
+        ({"engine": "vllm", "max_len": 0}, "max_len: .* equal to 1"),
+        ({"engine": "vllm", "max_running": 0}, "max_running: .* equal to 1"),
+        ({"engine": "vllm", "memory": 0}, "memory: .* greater than 0"),
+        ({"engine": "vllm", "memory": 90}, "memory: .* equal to 1"),
+        ({"engine": "vllm", "cache_gib": -4}, "cache_gib: .* greater than 0"),
+        ({"engine": "vllm", "cache_gib": float("inf")}, "cache_gib: .* finite"),
+    ],
+)
+def test_what_a_setting_cannot_be_is_refused_when_the_configuration_is_checked(
+    settings: Mapping[str, Any], message: str
+) -> None:
+    """The mesh once started, and answered every call with INTERNAL."""
+    with pytest.raises(ValueError, match=message):
+        Generate(**{"model": "some/model", **settings})
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"cache_tokens": 1, "batch_tokens": 1, "max_waiting": 0, "precision": "bfloat16"},
+        {"engine": "vllm"},
+        {"engine": "vllm", "memory": 1, "cache_gib": 4, "max_len": None},
+    ],
+)
+def test_what_a_setting_can_be_is_taken(settings: Mapping[str, Any]) -> None:
+    Generate(model="some/model", **settings)
+
+
+def parameters(engine: Callable[..., Any]) -> dict[str, Any]:
+    """Give what an engine takes beside its threads, with the defaults."""
+    takes = dict(inspect.signature(engine).parameters)
+    del takes["threads"]
+    return {name: one.default for name, one in takes.items()}
+
+
 @pytest.mark.parametrize("choice", ENGINES.values(), ids=list(ENGINES))
 def test_the_settings_of_an_engine_are_those_that_it_takes(choice: Choice) -> None:
     path, name = choice.cls.split(":")
-    takes = inspect.signature(getattr(import_module(path), name)).parameters
-    settings = [one for one in takes.values() if one.name not in ("model", "threads")]
-    required = {one.name for one in settings if one.default is inspect.Parameter.empty}
-    assert required == set(choice.required)
-    assert {one.name for one in settings} - required == set(choice.optional)
-    assert {"model", "threads"} <= takes.keys()
+    assert parameters(getattr(import_module(path), name)) == {
+        name: inspect.Parameter.empty if field.is_required() else field.default
+        for name, field in choice.settings.model_fields.items()
+    }
+
+
+@pytest.mark.parametrize(
+    "place", ["generation.engines.continuous", "generation.engines.vllm", "captioning.model"]
+)
+def test_the_precisions_are_those_of_the_engines(place: str) -> None:
+    assert get_args(Precision) == import_module(f"convoy_services.{place}").PRECISIONS
 
 
 def test_a_missing_model_says_what_to_download(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,14 +345,22 @@ def test_the_defaults_are_taken() -> None:
 @pytest.mark.parametrize(
     ("name", "fine", "wrong"),
     [
-        ("max_tokens", [1, 2**31 - 1], [0, -1]),
+        ("max_tokens", [1, 2**31 - 1], [0, -1, 2**31]),
         ("temperature", [0.0, 2.0], [-0.1, 2.1]),
         ("top_p", [0.01, 1.0], [0.0, 1.01, -1.0]),
-        ("top_k", [0, 50], [-1]),
+        ("top_k", [0, 50, 2**31 - 1], [-1, 2**31]),
         ("min_p", [0.0, 1.0], [-0.1, 1.1]),
-        ("repetition_penalty", [0.1, 10.0], [0.0, -1.0, 10.1]),
-        ("seed", [-1, 0, 2**63 - 1], [-2]),
-        ("stop_token_ids", [frozenset(), frozenset(range(64))], [frozenset(range(65)), {-1}]),
+        (
+            "repetition_penalty",
+            [0.01, float(np.float32(0.01)), 10.0],
+            [0.0, 1e-45, 0.0099, -1.0, 10.1, float("nan")],
+        ),
+        ("seed", [-1, 0, 2**63 - 1], [-2, 2**63]),
+        (
+            "stop_token_ids",
+            [frozenset(), frozenset(range(64)), {2**31 - 1}],
+            [frozenset(range(65)), {-1}, {2**31}],
+        ),
         ("logprobs", [-1, 0, 20], [-2, 21]),
     ],
 )

@@ -1,6 +1,7 @@
 """Configurations: what is wrong with one is named with its place, its line and the way out."""
 
 import re
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
@@ -287,11 +288,16 @@ pipelines:
             "stages.s.settings",
             "size is at least 1",
         ),
-        (f's: {{class: "{STAGES}:Fussy"}}', "stages.s", "size"),
+        (f's: {{class: "{STAGES}:Fussy"}}', "stages.s", "it needs the setting 'size'"),
+        (
+            f's: {{class: "{STAGES}:Odd", settings: {{by: 1}}}}',
+            "stages.s.settings",
+            "it takes no setting 'by'; there are: none",
+        ),
         (
             f's: {{class: "{STAGES}:Add", settings: {{bye: 1}}}}',
             "stages.s.settings",
-            "unexpected keyword argument 'bye'",
+            "it takes no setting 'bye'; did you mean by?",
         ),
         (
             f's: {{class: "{STAGES}:Add", place_with: ad}}',
@@ -325,6 +331,48 @@ def test_a_chain_of_places_is_refused() -> None:
     found = problems(text)
     says = "there is no stage 'b' with a deployment of its own; there are: add"
     assert f"line 4: stages.c.place_with: {says}" in found
+
+
+CHAT = (Path(__file__).parents[3] / "examples" / "chat-cpu.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "place", "says"),
+    [
+        ("cache_tokens: 8192", "cache_token: 8192", "generate.settings", "mean cache_tokens?"),
+        ("engine: transformers", "engine: tensorrt", "generate.settings", "no engine 'tensorrt'"),
+        ("max_waiting: 64", "max_waiting: many", "generate.settings", "it is 'many'"),
+        ("      model: *chat\n", "", "generate.settings", "it needs the setting 'model'"),
+        (":Generate\n", ":Generat\n", "generate.class", "no attribute 'Generat'"),
+        ("max_batch: 2", "maxbatch: 2", "caption.settings", "'maxbatch'; did you mean max_batch?"),
+        ("max_side: 512", "maxside: 5", "decode.settings", "'maxside'; did you mean max_side?"),
+        ("with: caption", "with: captio", "detokenize_caption.place_with", "mean caption?"),
+        ("with: caption", "with: 5", "detokenize_caption.place_with", "valid string"),
+        ("class: convoy_services.captioning:Caption", "class:", "caption.class", "valid string"),
+    ],
+)
+def test_a_fault_of_a_stage_that_streams_or_goes_with_it_is_named_once(
+    right: str, wrong: str, place: str, says: str
+) -> None:
+    """What stood behind it was once told to be placed with it, as it was."""
+    assert CHAT.count(right) == 1
+    with pytest.raises(ConfigError) as caught:
+        plan(survey(CHAT.replace(right, wrong)))
+    (found,) = caught.value.problems
+    assert ".".join(map(str, found.path)) == f"stages.{place}"
+    assert says in found.message
+
+
+def test_a_stage_that_stands_behind_a_streaming_one_elsewhere_is_named() -> None:
+    with pytest.raises(ConfigError) as caught:
+        plan(survey(CHAT.replace("place_with: caption\n", "\n")))
+    assert "detokenize_caption: place it with the streaming stage" in str(caught.value)
+
+
+def test_a_host_whose_guest_misspells_it_is_not_said_to_be_unused() -> None:
+    text = stage(f'host: {{class: "{STAGES}:Odd"}}').replace('Add"', 'Add", place_with: hots')
+    (found,) = problems(text)
+    assert "did you mean host?" in found
 
 
 def test_a_stage_that_nothing_uses_is_named() -> None:

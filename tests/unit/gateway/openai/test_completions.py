@@ -130,6 +130,9 @@ async def test_logprobs_of_the_chosen_alone() -> None:
         ({"logprobs": True}, "logprobs"),
         ({"best_of": 2}, "best_of"),
         ({"echo": True}, "echo"),
+        ({"echo": 0}, "echo"),
+        ({"frequency_penalty": False}, "frequency_penalty"),
+        ({"best_of": True}, "best_of"),
         ({"suffix": "end"}, "suffix"),
         ({"max_completion_tokens": 3}, "max_completion_tokens"),
     ],
@@ -141,7 +144,20 @@ async def test_what_does_not_fit_is_refused_by_name(given: dict[str, Any], param
 async def test_what_asks_for_nothing_is_passed_over() -> None:
     async with inside(FakeMesh()) as client:
         given = {"n": 2, "best_of": 2, "echo": False, "suffix": "", "user": "me"}
+        given |= {"frequency_penalty": 0.0, "presence_penalty": 0, "logit_bias": None}
         assert (await complete(client, **given)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ({"echo": True}, "send false"),
+        ({"response_format": {"type": "json_object"}}, 'send {"type": "text"}'),
+    ],
+)
+async def test_what_may_be_sent_instead_is_told_in_json(given: dict[str, Any], hint: str) -> None:
+    """It was Python: False, and {'type': 'text'}."""
+    assert (await refused(**given))["message"].endswith(hint)
 
 
 @pytest.mark.parametrize(

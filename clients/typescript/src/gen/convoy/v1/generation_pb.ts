@@ -66,7 +66,7 @@ export type SamplingParameters = Message<"convoy.v1.SamplingParameters"> & {
 
   /**
    * repetition_penalty makes tokens of the prompt and of the text so far less likely where it is
-   * above 1, more likely below; above 0 to 10.
+   * above 1, more likely below; 0.01 to 10.
    *
    * @generated from field: optional float repetition_penalty = 7;
    */
