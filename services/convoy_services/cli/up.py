@@ -76,7 +76,8 @@ def up(
 
 
 def _run(mesh: LocalMesh, *, detach: bool) -> None:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for ending in (signal.SIGTERM, signal.SIGINT):  # shells have the latter ignored behind a "&"
+        signal.signal(ending, signal.default_int_handler)
     with ExitStack() as stack:
         stack.callback(mesh.stop)
         with err.status("starting"):

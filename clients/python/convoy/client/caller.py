@@ -70,10 +70,9 @@ class Caller:
         data = request.SerializeToString()  # once, however often it is sent
 
         async def attempt(remaining: float) -> M:
-            channel = self.channels.next()
-            call: Any = channel.unary_unary(method, response_deserializer=response.FromString)
-            answer = call(data, timeout=remaining, metadata=terms.metadata)
-            with translated():
+            with translated(), self.channels.turn() as channel:
+                call: Any = channel.unary_unary(method, response_deserializer=response.FromString)
+                answer = call(data, timeout=remaining, metadata=terms.metadata)
                 try:
                     reply: M = await answer
                     return reply
@@ -89,10 +88,10 @@ class Caller:
         data = request.SerializeToString()
 
         async def attempt(remaining: float) -> tuple[Any, M | None]:
-            channel = self.channels.next()
-            method_: Any = channel.unary_stream(method, response_deserializer=response.FromString)
-            call = method_(data, timeout=remaining, metadata=terms.metadata)
-            return call, await _read(call)
+            with translated(), self.channels.turn() as channel:
+                begin: Any = channel.unary_stream(method, response_deserializer=response.FromString)
+                call = begin(data, timeout=remaining, metadata=terms.metadata)
+                return call, _reply(await call.read())
 
         call, reply = await self.retrier.call(attempt, terms.deadline)
         try:
@@ -106,8 +105,11 @@ class Caller:
 
 async def _read(call: Any) -> Any:
     with translated():
-        reply = await call.read()
-    return None if reply is grpc.aio.EOF else reply
+        return _reply(await call.read())
+
+
+def _reply(read: Any) -> Any:
+    return None if read is grpc.aio.EOF else read
 
 
 async def _told(call: Any, timing: Timing | None) -> None:

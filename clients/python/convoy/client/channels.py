@@ -1,6 +1,9 @@
 """A few connections to one mesh."""
 
-from itertools import cycle
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
 
 import grpc
 
@@ -25,6 +28,12 @@ OPTIONS = (
 )
 
 
+GOAWAY = "GOAWAY received"
+"""What gRPC says of a call whose connection was told to go."""
+LEAVES = 600.0
+"""Seconds that other calls of such a connection have left."""
+
+
 def closed() -> ConvoyError:
     """Say that the client was closed, before a call or during it."""
     return ConvoyError(Code.CANCELLED, "the client is closed", "CLIENT_CLOSED")
@@ -35,6 +44,9 @@ class Channels:
 
     HTTP/2 bounds the streams of a connection (often 100), and what exceeds that waits unseen in
     the client; a balancer that knows connections only needs several to spread them.
+
+    A channel on which a call fails because its connection was told to go is replaced: gRPC's core
+    (1.85) may miss that it was, and fail every call until somebody else closes the connection.
     """
 
     def __init__(self, target: str, size: int) -> None:
@@ -44,7 +56,8 @@ class Channels:
         self._target = target
         self._size = size
         self._open: list[grpc.aio.Channel] = []
-        self._turn = cycle(self._open)
+        self._leaving: dict[grpc.aio.Channel, asyncio.Task[None]] = {}
+        self._turns = count()
         self._closed = False
 
     def next(self) -> grpc.aio.Channel:
@@ -55,14 +68,32 @@ class Channels:
         if self._closed:
             raise closed()
         if not self._open:
-            self._open += [
-                grpc.aio.insecure_channel(self._target, OPTIONS) for _ in range(self._size)
-            ]
-            self._turn = cycle(self._open)
-        return next(self._turn)
+            self._open += [self._connect() for _ in range(self._size)]
+        return self._open[next(self._turns) % self._size]
+
+    @contextmanager
+    def turn(self) -> Iterator[grpc.aio.Channel]:
+        """Give the channel whose turn it is for one call, and see how it ends; raises as next."""
+        channel = self.next()
+        try:
+            yield channel
+        except grpc.aio.AioRpcError as exc:
+            if GOAWAY in (exc.details() or "") and channel in self._open:
+                self._open[self._open.index(channel)] = self._connect()
+                leaving = asyncio.create_task(channel.close(LEAVES))
+                self._leaving[channel] = leaving
+                leaving.add_done_callback(lambda _: self._leaving.pop(channel, None))
+            raise
 
     async def close(self) -> None:
         """Close every channel; calls under way end."""
         self._closed = True
-        while self._open:
-            await self._open.pop().close()
+        for leaving in self._leaving.values():
+            leaving.cancel()
+        channels = [*self._open, *self._leaving]
+        self._open.clear()
+        for channel in channels:
+            await channel.close()
+
+    def _connect(self) -> grpc.aio.Channel:
+        return grpc.aio.insecure_channel(self._target, OPTIONS)
