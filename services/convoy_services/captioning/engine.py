@@ -13,10 +13,11 @@ import torch
 
 from convoy import Code, ConvoyError
 from convoy.errors import invalid
-from convoy_services.captioning.model import PRECISIONS, Model
+from convoy_services.captioning.model import Model
 from convoy_services.captioning.row import Choose, Row, Steps, Take
 from convoy_services.generation.engines.engine import Prompt, StepOutput
 from convoy_services.generation.sampling import GREEDY, Sampling
+from convoy_services.generation.settings import PRECISIONS
 from convoy_services.mesh.fault import fault
 from convoy_services.mesh.stream_status import StreamStatus
 

@@ -20,9 +20,6 @@ _library: Any = transformers
 ASK = "Describe this image."
 """What a model that chats is asked where nobody asks anything."""
 
-PRECISIONS = ("auto", "float32", "bfloat16", "float16")
-"""``auto`` is the model's own on a GPU, float32 on the CPU."""
-
 _KEPT = (
     "bos_token_id",
     "pad_token_id",

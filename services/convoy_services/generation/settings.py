@@ -1,13 +1,17 @@
 """What mesh.yaml may set of an engine, checked without importing it."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from convoy_services.mesh.suggest import suggest
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
+PRECISIONS: tuple[str, ...] = get_args(Precision)
+"""``auto`` is the model's own on a GPU, float32 on the CPU."""
+Backend = Literal["mp", "ray"]
+BACKENDS: tuple[str, ...] = get_args(Backend)
 Positive = Annotated[int, Field(ge=1)]
 Waiting = Annotated[int, Field(ge=0)]
 
@@ -34,7 +38,7 @@ class VllmSettings(Settings):
 
     tensor_parallel: Positive = 1
     pipeline_parallel: Positive = 1
-    distributed_backend: Literal["mp", "ray"] = "mp"
+    distributed_backend: Backend = "mp"
     max_len: Positive | None = None
     max_running: Positive = 256
     max_waiting: Waiting = 256

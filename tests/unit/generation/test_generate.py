@@ -7,7 +7,7 @@ from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ from convoy_services.generation.engines.engine import (
 from convoy_services.generation.generate import ENGINES, Choice
 from convoy_services.generation.model import MIRROR
 from convoy_services.generation.sampling import COLUMNS, Sampling, faults
-from convoy_services.generation.settings import Precision, Settings
+from convoy_services.generation.settings import Settings
 from convoy_services.mesh.increment import Increment
 from convoy_services.mesh.stream_status import StreamStatus
 
@@ -297,13 +297,6 @@ def test_the_settings_of_an_engine_are_those_that_it_takes(choice: Choice) -> No
         name: inspect.Parameter.empty if field.is_required() else field.default
         for name, field in choice.settings.model_fields.items()
     }
-
-
-@pytest.mark.parametrize(
-    "place", ["generation.engines.continuous", "generation.engines.vllm", "captioning.model"]
-)
-def test_the_precisions_are_those_of_the_engines(place: str) -> None:
-    assert get_args(Precision) == import_module(f"convoy_services.{place}").PRECISIONS
 
 
 def test_a_missing_model_says_what_to_download(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,11 +26,10 @@ from convoy_services.generation.engines.engine import (
 from convoy_services.generation.engines.refusals import check, died
 from convoy_services.generation.engines.sampler import Row, choose, likely
 from convoy_services.generation.sampling import GREEDY, UNSEEDED, Sampling
+from convoy_services.generation.settings import PRECISIONS
 from convoy_services.mesh.stream_status import StreamStatus
 
 log = logging.getLogger("ray.serve.convoy")  # so that Serve's log files take it
-
-PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
 @dataclass(slots=True, kw_only=True)

@@ -22,15 +22,13 @@ from convoy_services.generation.engines.engine import (
 from convoy_services.generation.engines.refusals import check, died
 from convoy_services.generation.model import limits
 from convoy_services.generation.sampling import MAX_LOGPROBS, NO_LOGPROBS, UNSEEDED, Sampling
+from convoy_services.generation.settings import BACKENDS, PRECISIONS
 from convoy_services.mesh.stream_status import StreamStatus
 
 if TYPE_CHECKING:  # vLLM is in an environment of its own: nothing of it is imported before start
     from convoy_services.generation.engines.vllm_core import News
 
 log = logging.getLogger("ray.serve.convoy")  # so that Serve's log files take it
-
-PRECISIONS = ("auto", "float32", "bfloat16", "float16")
-BACKENDS = ("mp", "ray")
 
 AS_LONG_AS_FITS = -1
 """vLLM's word for it, as a model's length."""
